@@ -1,0 +1,40 @@
+"""Child registries of MMAction2's, scope ``mmtad``.
+
+A module is found by its name in a config: the first miss imports the ``locations`` below, so nothing has to be
+imported for its side effect. Modules of the parents need no prefix (``VisionTransformer``), ours are reachable
+from an MMAction2 project as ``mmtad.ActionFormerHead``. Without MMAction2 the registries hang on MMEngine's.
+"""
+
+import mmengine.registry as mmengine_registry
+from mmengine.registry import Registry
+
+from . import compat  # noqa: F401
+
+try:
+    import mmaction.registry as parent_registry
+except ImportError:
+    parent_registry = mmengine_registry
+
+SCOPE = "mmtad"
+
+
+def _child(name: str, parent: str, *locations: str) -> Registry:
+    return Registry(
+        name,
+        parent=getattr(parent_registry, parent),
+        scope=SCOPE,
+        locations=[f"mmtad.{location}" for location in locations],
+    )
+
+
+DATASETS = _child("dataset", "DATASETS", "datasets")
+TRANSFORMS = _child("transform", "TRANSFORMS", "datasets.transforms")
+MODELS = _child("model", "MODELS", "models")
+TASK_UTILS = _child("task util", "TASK_UTILS", "models", "postprocessing")
+METRICS = _child("metric", "METRICS", "evaluation")
+HOOKS = _child("hook", "HOOKS", "engine")
+OPTIM_WRAPPERS = _child("optim_wrapper", "OPTIM_WRAPPERS", "engine")
+OPTIM_WRAPPER_CONSTRUCTORS = _child(
+    "optimizer wrapper constructor", "OPTIM_WRAPPER_CONSTRUCTORS", "engine"
+)
+VISUALIZERS = _child("visualizer", "VISUALIZERS", "visualization")

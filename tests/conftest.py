@@ -1,0 +1,33 @@
+"""Fixtures shared by all tests."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with real data and goldens beside the checkout; skips only where it does not exist."""
+    if not SHARED.is_dir():
+        pytest.skip("the folder 'shared' does not stand beside this checkout")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def golden(shared):
+    """Load one golden case: ``golden("adatad_vit")`` -> (state_dict, io, case)."""
+    import json
+
+    def load(name: str):
+        folder = shared / "goldens" / name
+        state = folder / "state_dict.pt"
+        return (
+            torch.load(state, weights_only=True) if state.exists() else None,
+            torch.load(folder / "io.pt", weights_only=True),
+            json.loads((folder / "case.json").read_text()),
+        )
+
+    return load
