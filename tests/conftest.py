@@ -10,7 +10,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with real data and goldens beside the checkout; skips only where it does not exist."""
+    """Real data and goldens beside the checkout; skips only where the folder does not exist."""
     if not SHARED.is_dir():
         pytest.skip("the folder 'shared' does not stand beside this checkout")
     return SHARED

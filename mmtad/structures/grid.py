@@ -9,8 +9,8 @@ from torch import Tensor
 class TemporalGrid:
     """Where the steps of a feature sequence lie in a video: ``seconds = origin + index * step``.
 
-    The sampling transform makes it, the sample's metainfo carries it, post-processing uses it. Models see grid
-    units only.
+    The sampling transform makes it, the sample's metainfo carries it, post-processing uses it.
+    Models see grid units only.
 
     Args:
         origin: Time of step 0 in seconds.

@@ -1,7 +1,7 @@
 """Arithmetic on temporal segments: the one place where overlaps are computed on tensors.
 
-A segment is a pair (start, end) in any one unit; an overlap is a fraction. Zero-length segments overlap nothing
-(0 instead of 0 / 0).
+A segment is a pair (start, end) in any one unit; an overlap is a fraction. Zero-length segments
+overlap nothing (0 instead of 0 / 0).
 """
 
 import torch
@@ -83,7 +83,9 @@ def segment_iou(a: Tensor, b: Tensor, aligned: bool = False) -> Tensor:
 
 
 def segment_giou(a: Tensor, b: Tensor, aligned: bool = False) -> Tensor:
-    """Generalised IoU in one dimension (`GIoU <https://arxiv.org/abs/1902.09630>`_): IoU - gap / hull.
+    """Generalised IoU in one dimension (`GIoU <https://arxiv.org/abs/1902.09630>`_).
+
+    IoU - gap between the segments / length of the enclosing segment.
 
     Args:
         a: ``[N, 2]`` start and end, floating point.
