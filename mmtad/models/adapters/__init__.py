@@ -1,0 +1,4 @@
+from .plain import PlainAdapter
+from .tia import TIA
+
+__all__ = ["PlainAdapter", "TIA"]
