@@ -1,7 +1,7 @@
 """Every workaround for the installed stack, each with the upstream problem that it answers.
 
-``mmtad`` imports this module first. Every function looks whether its breakage is there before it acts, so nothing
-changes on a stack that is whole.
+``mmtad`` imports this module first. Every function looks whether its breakage is there before it
+acts, so nothing changes on a stack that is whole.
 """
 
 import functools
@@ -65,7 +65,7 @@ def is_installed(package: str) -> bool:
     """Whether a distribution or a module of this name is installed.
 
     Replaces the function of mmengine 0.10.7, which needs ``pkg_resources``; setuptools >= 82 has
-    none (https://github.com/open-mmlab/mmengine/issues/1641).
+    none (mended upstream after it, https://github.com/open-mmlab/mmengine/pull/1676).
     """
     try:
         importlib.metadata.distribution(package)

@@ -1,9 +1,9 @@
 """Child registries of MMAction2's, scope ``mmtad``.
 
-A module is found by its name in a config: the first miss imports the ``locations`` below, so nothing
-has to be imported for its side effect. Modules of the parents need no prefix (``VisionTransformer``),
-ours are reachable from an MMAction2 project as ``mmtad.ActionFormerHead``. Without MMAction2 the
-registries hang on MMEngine's.
+A module is found by its name in a config: the first miss imports the ``locations`` below, so
+nothing has to be imported for its side effect. Modules of the parents need no prefix
+(``VisionTransformer``), ours are reachable from an MMAction2 project as
+``mmtad.ActionFormerHead``. Without MMAction2 the registries hang on MMEngine's.
 """
 
 import mmengine.registry as mmengine_registry

@@ -7,10 +7,10 @@ class TADDataSample(BaseDataElement):
     """Ground truth, predictions and metainfo of one window (or of a whole video).
 
     ``gt_instances`` and ``pred_instances`` are ``InstanceData`` with ``segments`` float ``[N, 2]``
-    (start, end), ``labels`` int64 ``[N]`` and, for predictions, ``scores`` float ``[N]``. Ground truth
-    is in grid units of the window, predictions are in seconds. Metainfo: ``video_id`` (str), ``grid``
-    (:class:`TemporalGrid`), ``window_index`` (int) and, when the window could not be decoded,
-    ``error`` (str).
+    (start, end), ``labels`` int64 ``[N]`` and, for predictions, ``scores`` float ``[N]``. Ground
+    truth is in grid units of the window, predictions are in seconds. Metainfo: ``video_id`` (str),
+    ``grid`` (:class:`TemporalGrid`), ``window_index`` (int) and, when the window could not be
+    decoded, ``error`` (str).
     """
 
     @property

@@ -1,0 +1,50 @@
+"""What the command line tools share: reading a config and ending with one clear sentence."""
+
+import os
+import os.path as osp
+import sys
+from collections.abc import Callable
+
+from mmengine.config import Config
+
+
+def read_config(path: str) -> Config:
+    """Read a config file.
+
+    Args:
+        path: A Python config file, or ``mmtad::folder/name.py`` for one of this package's.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is not a valid config.
+    """
+    if "::" in path:
+        return Config.fromstring(f"_base_ = {path!r}", ".py")
+    if not osp.isfile(path):
+        raise FileNotFoundError(f"the config {path} does not exist; configs/ lists what there is")
+    try:
+        return Config.fromfile(path)
+    except (SyntaxError, NameError, OSError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"the config {path} can not be read: {error}") from error
+
+
+def run_cli(main: Callable[[], None]) -> int:
+    """Run a tool; what a user can mend ends in one sentence instead of a traceback.
+
+    ``MMTAD_DEBUG=1`` in the environment brings the traceback back.
+
+    Args:
+        main: The tool.
+
+    Returns:
+        Exit status: 0, or 1 after an error.
+    """
+    try:
+        main()
+    except (ValueError, OSError, KeyError, ImportError) as error:
+        if os.environ.get("MMTAD_DEBUG") == "1":
+            raise
+        message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+        print(f"error: {' '.join(message.split())}", file=sys.stderr)
+        return 1
+    return 0

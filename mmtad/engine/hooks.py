@@ -1,0 +1,56 @@
+"""Hooks where the task needs more than MMEngine's own."""
+
+import numpy as np
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import set_random_seed
+
+from mmtad.checkpoints import load_report
+from mmtad.registry import HOOKS
+
+
+@HOOKS.register_module()
+class SeedHook(Hook):
+    """Seeds every epoch by (seed, epoch, rank), so that an epoch depends on nothing before it.
+
+    A run that was resumed at an epoch boundary thus draws the same numbers as one that was never
+    stopped. The data set gets the epoch too, for the generators of its samples.
+    """
+
+    priority = "VERY_HIGH"
+
+    def before_train_epoch(self, runner) -> None:
+        """Before the loader of the epoch is started, since that draws a seed for its workers."""
+        mixed = np.random.SeedSequence([runner.seed, runner.epoch, get_rank()])
+        seed = int(mixed.generate_state(1)[0])
+        set_random_seed(seed)
+        dataset = runner.train_dataloader.dataset
+        if hasattr(dataset, "set_epoch"):
+            dataset.set_epoch(runner.epoch)
+
+
+@HOOKS.register_module()
+class LoadReportHook(Hook):
+    """Refuses a checkpoint that does not fit the model, instead of a line that nobody reads.
+
+    MMEngine loads with ``strict=False``, so a checkpoint of another architecture leaves the model
+    at its random weights. This logs one line of matched, missing, unexpected and wrong-shape
+    entries and raises below ``min_match``.
+
+    Args:
+        min_match: Smallest share of the model's entries that must come from the file, 0 to 1.
+    """
+
+    priority = "VERY_HIGH"
+
+    def __init__(self, min_match: float = 1.0):
+        self.min_match = min_match
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Before MMEngine puts the weights into the model."""
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        source = runner._load_from or "the checkpoint to resume from"
+        load_report(
+            model, checkpoint.get("state_dict", checkpoint), min_match=self.min_match, source=source
+        )

@@ -1,0 +1,87 @@
+"""Optimiser groups by the role a parameter plays in an end-to-end detector."""
+
+from collections import Counter
+
+from mmengine.logging import print_log
+from mmengine.optim import DefaultOptimWrapperConstructor
+from torch import nn
+
+from mmtad.registry import OPTIM_WRAPPER_CONSTRUCTORS
+
+ROLES = ("adapter", "backbone", "detector")
+DECAYED = (nn.Linear, nn.modules.conv._ConvNd, nn.MultiheadAttention)
+
+
+def role_of(name: str) -> str:
+    """Role of a parameter by its name: adapter, backbone or detector.
+
+    Args:
+        name: Full name in the model, as ``backbone.blocks.3.adapter.gamma``.
+    """
+    if "adapter" in name.split("."):
+        return "adapter"
+    return "backbone" if name.startswith("backbone.") else "detector"
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class RoleOptimWrapperConstructor(DefaultOptimWrapperConstructor):
+    """Gives adapters, detector and backbone a learning rate and weight decay of their own.
+
+    ``paramwise_cfg`` maps a role (``adapter``, ``backbone``, ``detector``) to ``dict(lr=...,
+    weight_decay=..., decay_all=False)``; what a role leaves out comes from the optimiser's own
+    settings. Only weights of linear and convolutional layers decay (biases, norms and scales do
+    not); with ``decay_all=True`` everything of that role decays, as in the released AdaTAD code
+    for its adapters. Frozen parameters are left out, so the optimiser holds no state for them.
+
+    Raises:
+        ValueError: If ``paramwise_cfg`` names an unknown role or nothing is left to train.
+    """
+
+    def add_params(self, params: list[dict], module: nn.Module, **kwargs) -> None:
+        """Fill ``params`` with one group per role and decay setting.
+
+        Args:
+            params: List that receives the groups.
+            module: The whole model.
+            **kwargs: Unused; the parent's signature has more arguments.
+        """
+        config = dict(self.paramwise_cfg or {})
+        unknown = set(config) - set(ROLES)
+        if unknown:
+            raise ValueError(
+                f"paramwise_cfg names the unknown roles {sorted(unknown)}; use {', '.join(ROLES)}"
+            )
+        groups: dict[tuple[str, bool], dict] = {}
+        counts: Counter = Counter()
+        seen: set[int] = set()
+        for prefix, layer in module.named_modules():
+            for key, parameter in layer.named_parameters(recurse=False):
+                if not parameter.requires_grad or id(parameter) in seen:
+                    continue
+                seen.add(id(parameter))
+                name = f"{prefix}.{key}" if prefix else key
+                role = role_of(name)
+                settings = config.get(role, {})
+                decays = settings.get("decay_all", False) or (
+                    isinstance(layer, DECAYED) and parameter.dim() > 1
+                )
+                group = groups.setdefault((role, decays), self._new_group(role, settings, decays))
+                group["params"].append(parameter)
+                counts[role] += parameter.numel()
+        if not groups:
+            raise ValueError("nothing to train: every parameter of the model is frozen")
+        params.extend(groups.values())
+        summary = ", ".join(f"{role} {counts[role]:,}" for role in ROLES if counts[role])
+        print_log(f"Trainable parameters: {summary}", "current")
+
+    def _new_group(self, role: str, settings: dict, decays: bool) -> dict:
+        group = {"params": [], "name": role if decays else f"{role}_no_decay"}
+        lr = settings.get("lr", self.base_lr)
+        if lr is not None:
+            group["lr"] = lr
+        decay = settings.get("weight_decay", self.base_wd)
+        if not decays:
+            group["weight_decay"] = 0.0
+        elif decay is not None:
+            group["weight_decay"] = decay
+        return group

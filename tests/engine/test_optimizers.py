@@ -1,0 +1,64 @@
+import pytest
+from torch import nn
+
+from mmtad.engine.optimizers import RoleOptimWrapperConstructor, role_of
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attn = nn.Linear(4, 4)
+        self.adapter = nn.ModuleDict({"down_proj": nn.Linear(4, 2)})
+
+
+class Detector(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.backbone = nn.ModuleDict({"blocks": nn.ModuleList([Block()])})
+        self.head = nn.Sequential(nn.Conv1d(4, 4, 3), nn.GroupNorm(1, 4))
+        for parameter in self.backbone["blocks"][0].attn.parameters():
+            parameter.requires_grad = False
+
+
+def build(**paramwise):
+    constructor = RoleOptimWrapperConstructor(
+        dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=1e-4, weight_decay=0.05)),
+        paramwise_cfg=paramwise,
+    )
+    return constructor(Detector()).optimizer
+
+
+def test_roles():
+    assert role_of("backbone.encoder.blocks.3.adapter.down_proj.weight") == "adapter"
+    assert role_of("backbone.encoder.blocks.3.attn.qkv.weight") == "backbone"
+    assert role_of("head.cls.weight") == "detector"
+
+
+def test_groups_by_role():
+    optimizer = build(adapter=dict(lr=2e-4, weight_decay=0.1, decay_all=True))
+    groups = {g["name"]: g for g in optimizer.param_groups}
+    assert set(groups) == {"adapter", "detector", "detector_no_decay"}
+    assert groups["adapter"]["lr"] == 2e-4 and groups["adapter"]["weight_decay"] == 0.1
+    assert groups["detector"]["lr"] == 1e-4 and groups["detector"]["weight_decay"] == 0.05
+    assert groups["detector_no_decay"]["weight_decay"] == 0.0
+    assert [len(groups[n]["params"]) for n in groups] == [2, 1, 3]
+
+
+def test_every_trainable_parameter_once():
+    optimizer = build()
+    ids = [id(p) for g in optimizer.param_groups for p in g["params"]]
+    assert len(ids) == len(set(ids)) == 6
+
+
+def test_unknown_role():
+    with pytest.raises(ValueError, match="unknown roles \\['neck'\\]"):
+        build(neck=dict(lr=1.0))
+
+
+def test_nothing_to_train():
+    model = Detector().requires_grad_(False)
+    constructor = RoleOptimWrapperConstructor(
+        dict(type="OptimWrapper", optimizer=dict(type="SGD", lr=0.1)), paramwise_cfg={}
+    )
+    with pytest.raises(ValueError, match="every parameter of the model is frozen"):
+        constructor(model)

@@ -1,0 +1,88 @@
+"""Train a temporal action detector (or anything else that an MMEngine config describes)."""
+
+import argparse
+import os
+import os.path as osp
+import sys
+
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+
+import mmtad  # noqa: F401  (mends the installed stack)
+from mmtad.apis.cli import read_config, run_cli
+
+
+def parse_args() -> argparse.Namespace:
+    """Command line; the arguments are those of every MMEngine project."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", help="config file, e.g. configs/quickstart/...py")
+    parser.add_argument(
+        "--work-dir", help="folder for logs and checkpoints (default: work_dirs/<config name>)"
+    )
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="auto",
+        help="continue from the last checkpoint of the work dir, or from the file given",
+    )
+    parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16 on a CPU)")
+    parser.add_argument(
+        "--auto-scale-lr",
+        action="store_true",
+        help="scale the learning rates by (actual batch size / batch size of the config)",
+    )
+    parser.add_argument("--seed", type=int, help="random seed instead of the config's")
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        help="override config entries: key=value, nested keys with dots, lists as [a,b]",
+    )
+    parser.add_argument(
+        "--launcher",
+        choices=["none", "pytorch", "slurm", "mpi"],
+        default="none",
+        help="job launcher",
+    )
+    parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
+    return args
+
+
+def merge(cfg: Config, args: argparse.Namespace) -> Config:
+    """Put the command line into the config.
+
+    Raises:
+        ValueError: If ``--auto-scale-lr`` is asked of a config without ``auto_scale_lr``.
+    """
+    cfg.launcher = args.launcher
+    if args.cfg_options:
+        cfg.merge_from_dict(args.cfg_options)
+    name = osp.splitext(osp.basename(args.config))[0]
+    cfg.work_dir = args.work_dir or cfg.get("work_dir") or osp.join("work_dirs", name)
+    if args.seed is not None:
+        cfg.randomness = dict(cfg.get("randomness", {}), seed=args.seed)
+    if args.amp:
+        cfg.optim_wrapper.type = "AmpOptimWrapper"
+    if args.auto_scale_lr:
+        if "base_batch_size" not in cfg.get("auto_scale_lr", {}):
+            raise ValueError(
+                f"--auto-scale-lr needs auto_scale_lr = dict(base_batch_size=...) in {args.config}"
+            )
+        cfg.auto_scale_lr.enable = True
+    if args.resume:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == "auto" else args.resume
+    return cfg
+
+
+def main() -> None:
+    """Build the runner and train."""
+    args = parse_args()
+    cfg = merge(read_config(args.config), args)
+    Runner.from_cfg(cfg).train()
+
+
+if __name__ == "__main__":
+    sys.exit(run_cli(main))
