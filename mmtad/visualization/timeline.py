@@ -53,7 +53,7 @@ def _draw_bar(
     axes.add_patch(
         Rectangle((start, row + 0.08), width, 0.84, clip_on=False, **style.patch_options(alpha))
     )
-    label = str(item["label"])
+    label = " ".join(str(item["label"]).split())
     texts = [label] if score is None else [f"{label} {score:.2f}", f"{score:.2f}"]
     font = FontProperties(size=SMALL_FONT)
     for text in texts:
