@@ -1,0 +1,3 @@
+from .nms import batched_nms, nms, segment_voting, soft_nms
+
+__all__ = ["batched_nms", "nms", "segment_voting", "soft_nms"]

@@ -1,0 +1,3 @@
+from .detection import DetectionPostProcessor
+
+__all__ = ["DetectionPostProcessor"]

@@ -1,0 +1,246 @@
+"""Non-maximum suppression and boundary voting of temporal segments.
+
+The work is done on the CPU whatever the device of the input; results go back to that device.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ._nms_kernels import GAUSSIAN, HARD, LINEAR, suppress_groups, vote
+
+_METHODS = {"nms": HARD, "linear": LINEAR, "gaussian": GAUSSIAN}
+
+
+def nms(
+    segments: Tensor,
+    scores: Tensor,
+    iou_threshold: float,
+    min_score: float = 0.0,
+    max_keep: int | None = None,
+) -> Tensor:
+    """Keep the best segment, drop those that overlap it by the threshold or more, and so on.
+
+    Args:
+        segments: ``[N, 2]`` start and end in any unit.
+        scores: ``[N]``, >= 0.
+        iou_threshold: Least tIoU with a better segment that drops a segment.
+        min_score: Segments with a lower score are dropped.
+        max_keep: At most this many are kept; None for all.
+
+    Returns:
+        int64 ``[M]`` indices into the input by descending score; of equal scores the first given
+        goes first.
+
+    Raises:
+        ValueError: As in :func:`batched_nms`.
+    """
+    return batched_nms(
+        segments,
+        scores,
+        method="nms",
+        class_agnostic=True,
+        iou_threshold=iou_threshold,
+        min_score=min_score,
+        max_total=max_keep,
+    )[0]
+
+
+def soft_nms(
+    segments: Tensor,
+    scores: Tensor,
+    method: str = "gaussian",
+    sigma: float = 0.5,
+    iou_threshold: float = 0.5,
+    min_score: float = 0.001,
+    max_keep: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Lower the scores of segments that overlap better ones.
+
+    `Soft-NMS <https://arxiv.org/abs/1704.04503>`_, for the two kinds of decay given there.
+
+    Args:
+        segments: ``[N, 2]`` start and end in any unit.
+        scores: ``[N]``, >= 0.
+        method: ``gaussian``: times ``exp(-tIoU^2 / sigma)``; ``linear``: times ``1 - tIoU`` from
+            ``iou_threshold`` on.
+        sigma: Width of ``gaussian``.
+        iou_threshold: Only for ``linear``.
+        min_score: Segments whose score is or falls below are dropped.
+        max_keep: At most this many are kept; None for all.
+
+    Returns:
+        ``(keep, scores)``: int64 ``[M]`` indices into the input and the lowered scores ``[M]``,
+        descending; of equal scores the first given goes first.
+
+    Raises:
+        ValueError: As in :func:`batched_nms`.
+    """
+    if method == "nms":
+        raise ValueError("soft_nms knows 'gaussian' and 'linear'; call nms to drop overlaps")
+    return batched_nms(
+        segments,
+        scores,
+        method=method,
+        class_agnostic=True,
+        iou_threshold=iou_threshold,
+        sigma=sigma,
+        min_score=min_score,
+        max_total=max_keep,
+    )
+
+
+def batched_nms(
+    segments: Tensor,
+    scores: Tensor,
+    labels: Tensor | None = None,
+    method: str = "gaussian",
+    *,
+    class_agnostic: bool = False,
+    iou_threshold: float = 0.5,
+    sigma: float = 0.5,
+    min_score: float = 0.001,
+    max_per_class: int | None = None,
+    max_total: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """:func:`nms` or :func:`soft_nms` within each class, or over all of them.
+
+    For the tIoU 1e-6 is added to each length, as in the public code of the field; segments without
+    a positive length overlap nothing. float64 input is computed in float64, any other in float32.
+
+    Args:
+        segments: ``[N, 2]`` start and end in any unit.
+        scores: ``[N]``, >= 0.
+        labels: ``[N]`` classes; None only when ``class_agnostic``.
+        method: ``gaussian``, ``linear`` or ``nms``.
+        class_agnostic: Compare all segments instead of those of one class.
+        iou_threshold: See :func:`nms`; without effect on ``gaussian``.
+        sigma: See :func:`soft_nms`.
+        min_score: Segments whose score is or falls below are dropped.
+        max_per_class: At most this many are kept of each class (in all, when ``class_agnostic``);
+            None for all.
+        max_total: At most this many are kept in all; None for all.
+
+    Returns:
+        ``(keep, scores)``: int64 ``[M]`` indices into the input and the lowered scores ``[M]``,
+        descending. Equal scores go by class, then by place in the input.
+
+    Raises:
+        ValueError: If shapes do not fit, a value is not finite, a score is negative or an option is
+            out of range.
+    """
+    if method not in _METHODS:
+        raise ValueError(f"method must be one of {sorted(_METHODS)}, got {method!r}")
+    if not sigma > 0:
+        raise ValueError(f"sigma must be positive, got {sigma}")
+    limits = [limit for limit in (max_per_class, max_total) if limit is not None]
+    if min(limits, default=0) < 0:
+        raise ValueError(f"a cap on the number of segments must be >= 0, got {min(limits)}")
+    starts, ends, values = _arrays(segments, scores)
+    order = np.argsort(starts)
+    offsets = np.array([0, len(order)])
+    if not class_agnostic:
+        if labels is None or labels.shape != scores.shape:
+            shape = None if labels is None else tuple(labels.shape)
+            raise ValueError(f"{len(order)} segments need as many labels, got the shape {shape}")
+        _, groups, counts = np.unique(
+            labels.detach().cpu().numpy(), return_inverse=True, return_counts=True
+        )
+        order = order[np.argsort(groups[order], kind="stable")]
+        offsets = np.concatenate([offsets[:1], np.cumsum(counts)])
+    real = values.dtype.type
+    keep, lowered = suppress_groups(
+        starts,
+        ends,
+        values,
+        order,
+        offsets,
+        _METHODS[method],
+        real(iou_threshold),
+        real(sigma),
+        real(min_score),
+        min(limits, default=len(order)),
+    )
+    best = np.argsort(-lowered, kind="stable")[:max_total]
+    return (
+        torch.from_numpy(keep[best]).to(segments.device),
+        torch.from_numpy(lowered[best]).to(scores),
+    )
+
+
+def segment_voting(
+    kept: Tensor,
+    segments: Tensor,
+    scores: Tensor,
+    iou_threshold: float,
+    iou_weighted: bool = False,
+) -> Tensor:
+    """Move the boundaries of each kept segment to the weighted mean of all segments around it.
+
+    A segment votes if its tIoU with the kept one reaches the threshold. Its weight is its score
+    (OpenTAD, TriDet) or score times tIoU (ActionFormer's code).
+
+    Args:
+        kept: ``[M, 2]`` segments to refine.
+        segments: ``[N, 2]`` all segments before suppression, in the same unit.
+        scores: ``[N]`` their scores before suppression, >= 0.
+        iou_threshold: Least tIoU of a voter, in (0, 1].
+        iou_weighted: Multiply the weights by the tIoU.
+
+    Returns:
+        ``[M, 2]`` in the type and on the device of ``kept``. A segment that no weight speaks for
+        stays as it is.
+
+    Raises:
+        ValueError: If shapes do not fit, a value is not finite, a score is negative or the
+            threshold is out of range.
+    """
+    if not 0 < iou_threshold <= 1:
+        raise ValueError(f"the tIoU threshold of a vote must be in (0, 1], got {iou_threshold}")
+    starts, ends, values = _arrays(segments, scores)
+    kept_starts, kept_ends, _ = _arrays(kept, kept.new_zeros(len(kept)))
+    order = np.argsort(starts)
+    real = values.dtype.type
+    refined = vote(
+        kept_starts.astype(real),
+        kept_ends.astype(real),
+        starts[order],
+        ends[order],
+        values[order],
+        real(iou_threshold),
+        iou_weighted,
+    )
+    return torch.from_numpy(refined).to(kept)
+
+
+def _arrays(segments: Tensor, scores: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Check the input and give starts, ends and scores as arrays of one type.
+
+    Returns:
+        Three contiguous arrays ``[N]``: float64 if either input is, else float32.
+    """
+    n = len(segments)
+    if segments.shape != (n, 2) or scores.shape != (n,):
+        raise ValueError(
+            "segments [N, 2] and scores [N] must belong together, got the shapes "
+            f"{tuple(segments.shape)} and {tuple(scores.shape)}"
+        )
+    if not (segments.is_floating_point() and scores.is_floating_point()):
+        raise ValueError(
+            "segments and scores must be floating point, got "
+            f"{segments.dtype} and {scores.dtype}; call .float()"
+        )
+    dtype = torch.float64 if torch.float64 in (segments.dtype, scores.dtype) else torch.float32
+    columns = segments.detach().to("cpu", dtype).t().contiguous().numpy()
+    values = scores.detach().to("cpu", dtype).contiguous().numpy()
+    bad = int(n - (np.isfinite(columns).all(axis=0) & np.isfinite(values)).sum())
+    if bad:
+        raise ValueError(
+            f"{bad} of {n} segments have a start, end or score that is NaN or infinite; "
+            "the model that gave them has probably diverged"
+        )
+    if n and values.min() < 0:
+        raise ValueError(
+            f"scores must be >= 0, got {values.min()}; apply a sigmoid or softmax first"
+        )
+    return columns[0], columns[1], values

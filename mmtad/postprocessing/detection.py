@@ -1,0 +1,163 @@
+"""From the raw predictions of a video's windows to its final detections."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from ..ops import batched_nms, segment_voting
+from ..registry import TASK_UTILS
+
+_NMS_OPTIONS = {
+    "soft_nms": {"decay", "sigma", "iou_threshold", "min_score", "class_agnostic", "max_per_class"},
+    "nms": {"iou_threshold", "min_score", "class_agnostic", "max_per_class"},
+}
+_VOTING_OPTIONS = {"iou_threshold", "iou_weighted"}
+
+
+def merge_windows(windows: Sequence[InstanceData]) -> tuple[Tensor, Tensor, Tensor]:
+    """Put the predictions of several windows into one list.
+
+    Args:
+        windows: Each with ``segments`` ``[N, 2]`` in seconds, ``scores`` ``[N]`` and ``labels``
+            ``[N]``.
+
+    Returns:
+        ``(segments, scores, labels)``: float32 ``[N, 2]``, float32 ``[N]`` and int64 ``[N]``, N of
+        all windows together, on the device of the first window.
+
+    Raises:
+        ValueError: If a field is missing.
+    """
+    for index, window in enumerate(windows):
+        missing = [key for key in ("segments", "scores", "labels") if key not in window]
+        if missing:
+            raise ValueError(
+                f"the predictions of window {index} lack {', '.join(missing)}; they have "
+                f"{', '.join(window.keys()) or 'no field'}"
+            )
+    if not windows:
+        return torch.zeros(0, 2), torch.zeros(0), torch.zeros(0, dtype=torch.int64)
+    device = windows[0].segments.device
+    return (
+        torch.cat([w.segments.detach().to(device).reshape(-1, 2).float() for w in windows]),
+        torch.cat([w.scores.detach().to(device).reshape(-1).float() for w in windows]),
+        torch.cat([w.labels.detach().to(device).reshape(-1).long() for w in windows]),
+    )
+
+
+@TASK_UTILS.register_module()
+class DetectionPostProcessor:
+    """Merge the windows of one video, suppress repeated segments and keep the best.
+
+    The steps, in this order: merge; drop what is not longer than ``min_duration``; keep the
+    ``pre_nms_topk`` best; suppress (:func:`mmtad.ops.batched_nms`); vote on boundaries
+    (:func:`mmtad.ops.segment_voting`) with all segments that went into the suppression; keep the
+    ``max_per_video`` best.
+
+    Args:
+        nms: ``dict(type='soft_nms', decay='gaussian' | 'linear', sigma=0.5, iou_threshold=0.5,
+            min_score=0.001, class_agnostic=False, max_per_class=None)``, or ``dict(type='nms',
+            iou_threshold=0.5, ...)`` without ``decay`` and ``sigma`` and with ``min_score=0``; None
+            suppresses nothing.
+        voting: ``dict(iou_threshold=..., iou_weighted=False)`` or None. It needs a class-agnostic
+            ``nms``.
+        pre_nms_topk: Number of segments of a video that go into the suppression; None for all.
+        min_duration: Seconds a segment must exceed; None keeps every segment.
+        max_per_video: Largest number of detections of a video; None for all.
+
+    Raises:
+        ValueError: If an option is unknown or voting is combined with a suppression per class,
+            which the public code of the field accepts and silently skips.
+    """
+
+    def __init__(
+        self,
+        nms: Mapping[str, Any] | None = None,
+        voting: Mapping[str, Any] | None = None,
+        pre_nms_topk: int | None = None,
+        min_duration: float | None = None,
+        max_per_video: int | None = None,
+    ) -> None:
+        self.nms = None if nms is None else _read_nms(nms)
+        self.voting = None if voting is None else dict(voting)
+        self.pre_nms_topk = pre_nms_topk
+        self.min_duration = min_duration
+        self.max_per_video = max_per_video
+        for name in ("pre_nms_topk", "max_per_video"):
+            if (value := getattr(self, name)) is not None and value <= 0:
+                raise ValueError(f"{name} must be positive or None, got {value}")
+        if self.voting is None:
+            return
+        if unknown := sorted(set(self.voting) - _VOTING_OPTIONS):
+            raise ValueError(f"voting takes {sorted(_VOTING_OPTIONS)}, got {unknown}")
+        if not 0 < self.voting.get("iou_threshold", 0) <= 1:
+            raise ValueError(f"voting needs an iou_threshold in (0, 1], got {self.voting}")
+        if self.nms is None or not self.nms.get("class_agnostic", False):
+            raise ValueError(
+                "voting mixes segments of all classes: it needs nms=dict(class_agnostic=True, ..); "
+                f"leave voting out to suppress per class, got nms={nms}"
+            )
+
+    def __call__(self, windows: Sequence[InstanceData]) -> InstanceData:
+        """Give the detections of one video.
+
+        Args:
+            windows: Predictions of its windows, each with ``segments`` float ``[N, 2]`` in seconds,
+                ``scores`` float ``[N]`` >= 0 and ``labels`` int64 ``[N]``; may be empty.
+
+        Returns:
+            ``segments`` float32 ``[M, 2]`` in seconds, ``scores`` float32 ``[M]`` descending,
+            ``labels`` int64 ``[M]``; all finite.
+
+        Raises:
+            ValueError: If a field is missing, a value is not finite or a score to suppress by is
+                negative.
+        """
+        segments, scores, labels = merge_windows(windows)
+        _check_finite(segments, scores)
+        if self.min_duration is not None:
+            long_enough = segments[:, 1] - segments[:, 0] > self.min_duration
+            segments, scores, labels = (x[long_enough] for x in (segments, scores, labels))
+        keep = torch.argsort(scores, descending=True, stable=True)[: self.pre_nms_topk]
+        segments, scores, labels = segments[keep], scores[keep], labels[keep]
+        final = InstanceData()
+        if self.nms is None:
+            keep = torch.arange(len(scores), device=scores.device)[: self.max_per_video]
+            final.segments, final.scores = segments[keep], scores[keep]
+        else:
+            keep, final.scores = batched_nms(
+                segments, scores, labels, max_total=self.max_per_video, **self.nms
+            )
+            final.segments = segments[keep]
+            if self.voting is not None:
+                final.segments = segment_voting(final.segments, segments, scores, **self.voting)
+        final.labels = labels[keep]
+        return final
+
+
+def _read_nms(nms: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn the ``nms`` part of a config into arguments of ``batched_nms``."""
+    options = dict(nms)
+    kind = options.pop("type", None)
+    if kind not in _NMS_OPTIONS:
+        raise ValueError(f"nms needs a type of {sorted(_NMS_OPTIONS)}, got {kind!r}")
+    if unknown := sorted(set(options) - _NMS_OPTIONS[kind]):
+        raise ValueError(f"nms of type {kind!r} takes {sorted(_NMS_OPTIONS[kind])}, got {unknown}")
+    if kind == "nms":
+        return {"method": "nms", "min_score": 0.0, **options}
+    method = options.pop("decay", "gaussian")
+    if method not in ("gaussian", "linear"):
+        raise ValueError(f"the decay of soft_nms must be 'gaussian' or 'linear', got {method!r}")
+    return {"method": method, **options}
+
+
+def _check_finite(segments: Tensor, scores: Tensor) -> None:
+    bad = ~(segments.isfinite().all(dim=-1) & scores.isfinite())
+    if bad.any():
+        raise ValueError(
+            f"{int(bad.sum())} of {len(bad)} predicted segments have a start, end or score that "
+            "is NaN or infinite; the model has diverged or its weights were not loaded"
+        )
