@@ -1,0 +1,156 @@
+"""Detections as checked arrays."""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from mmengine.logging import print_log
+
+from .average_precision import FloatArray, IntArray
+from .files import Source, read_section
+from .ground_truth import GroundTruth
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Detections in the order of their file.
+
+    Args:
+        videos: ``[N]`` index of the video in the ground truth, -1 if it is not there.
+        labels: ``[N]`` class index of the ground truth, -1 if it is not there.
+        segments: ``[N, 2]`` start and end in seconds.
+        scores: ``[N]``.
+    """
+
+    videos: IntArray
+    labels: IntArray
+    segments: FloatArray
+    scores: FloatArray
+
+
+def load_predictions(source: Source, ground_truth: GroundTruth) -> Predictions:
+    """Read and check detections in the ActivityNet result format.
+
+    Detections with a label that the ground truth does not have are kept with label -1, those on
+    videos outside the ground truth with video -1; both are counted in the log. Ignored labels and
+    blocked videos of the ground truth are left out.
+
+    Args:
+        source: Path (``.json`` or ``.json.gz``) or dict: ``{"results": {video_id: [{"segment":
+            [start, end], "label": name, "score": float}]}}``, segments in seconds.
+        ground_truth: What the detections are compared with.
+
+    Returns:
+        The detections.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is not JSON or not of this layout, or a segment or score is not a finite
+            number, or a segment is reversed. The message names the video.
+    """
+    results, name = read_section(source, "results", "the predictions")
+    for video, detections in results.items():
+        if not isinstance(detections, list | tuple):
+            raise ValueError(
+                f"{name}: video '{video}' holds a {type(detections).__name__}; "
+                "expected a list of detections"
+            )
+    if ground_truth.blocked_videos:
+        results = {v: d for v, d in results.items() if v not in ground_truth.blocked_videos}
+    segments, scores, names = _columns(results, name)
+    video_index = {video: i for i, video in enumerate(ground_truth.video_ids)}
+    per_video = np.array([video_index.get(video, -1) for video in results], dtype=np.int64)
+    videos = np.repeat(per_video, [len(detections) for detections in results.values()])
+    class_index = {label: i for i, label in enumerate(ground_truth.classes)}
+    labels = np.array([class_index.get(label, -1) for label in names], dtype=np.int64)
+
+    _report_unknown(names, labels, ground_truth)
+    outside = int((per_video < 0).sum())
+    if outside:
+        print_log(
+            f"{name}: {outside} of {len(results)} videos are not in the ground truth; "
+            "their detections count as false positives",
+            logger="current",
+            level=logging.WARNING,
+        )
+    return Predictions(videos, labels, segments, scores)
+
+
+def _columns(results: Mapping[str, Any], name: str) -> tuple[FloatArray, FloatArray, list[str]]:
+    """Segments ``[N, 2]``, scores ``[N]`` and label names ``[N]``, checked all at once."""
+    flat = list(chain.from_iterable(results.values()))
+    try:
+        segments = np.array([detection["segment"] for detection in flat])
+        scores = np.array([detection["score"] for detection in flat])
+        labels = [str(detection["label"]) for detection in flat]
+    except (KeyError, TypeError, ValueError, IndexError):
+        segments, scores, labels = np.zeros(0), np.zeros(0), []  # the culprit is named below
+    if not flat:
+        return np.zeros((0, 2)), np.zeros(0), []
+    valid = (
+        segments.shape == (len(flat), 2)
+        and scores.shape == (len(flat),)
+        and segments.dtype.kind in "fiu"
+        and scores.dtype.kind in "fiu"
+        and bool(np.isfinite(segments).all())
+        and bool(np.isfinite(scores).all())
+        and bool((segments[:, 0] <= segments[:, 1]).all())
+    )
+    if not valid:
+        for video, detections in results.items():
+            for detection in detections:
+                _check_detection(detection, video, name)
+        raise ValueError(f"{name}: segments or scores are not numbers")
+    return segments.astype(np.float64), scores.astype(np.float64), labels
+
+
+def _check_detection(detection: Any, video: str, name: str) -> None:
+    """Say in words what is wrong with a detection, if anything is."""
+    where = f"{name}: video '{video}'"
+    if not isinstance(detection, Mapping):
+        raise ValueError(
+            f"{where} has the detection {detection!r}; expected an object with the keys "
+            "'segment', 'label' and 'score'"
+        )
+    missing = [key for key in ("segment", "label", "score") if key not in detection]
+    if missing:
+        raise ValueError(
+            f"{where} has a detection without '{missing[0]}': {dict(detection)!r}; add it"
+        )
+    segment, score = detection["segment"], detection["score"]
+    try:
+        numbers = np.array(segment)
+        is_pair = numbers.shape == (2,) and numbers.dtype.kind in "fiu"
+    except ValueError:
+        is_pair = False
+    if not is_pair:
+        raise ValueError(
+            f"{where} has the segment {segment!r}; expected [start, end] as numbers in seconds"
+        )
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{where} has the segment {segment!r}; replace it by finite seconds")
+    if numbers[0] > numbers[1]:
+        raise ValueError(
+            f"{where} has the reversed segment {segment!r}; swap its ends or remove it"
+        )
+    if np.ndim(score) or np.array(score).dtype.kind not in "fiu" or not np.isfinite(score):
+        raise ValueError(f"{where} has the score {score!r}; expected a finite number")
+
+
+def _report_unknown(names: list[str], labels: IntArray, ground_truth: GroundTruth) -> None:
+    counts = Counter(names[i] for i in np.flatnonzero(labels < 0))
+    for label in ground_truth.ignored_labels:
+        counts.pop(label, None)
+    if counts:
+        shown = ", ".join(repr(label) for label, _ in counts.most_common(3))
+        print_log(
+            f"{sum(counts.values())} of {len(names)} detections carry one of {len(counts)} labels "
+            f"that the ground truth does not have ({shown}{', ...' if len(counts) > 3 else ''}) "
+            "and are left out",
+            logger="current",
+            level=logging.WARNING,
+        )

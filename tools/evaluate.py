@@ -1,0 +1,120 @@
+"""Compute the mAP of a result file of any temporal action detector; no model is needed.
+
+GT:           {"database": {video_id: {"subset": name, "annotations":
+                  [{"segment": [start, end], "label": name}, ...]}, ...}}
+PREDICTIONS:  {"results": {video_id:
+                  [{"segment": [start, end], "label": name, "score": number}, ...], ...}}
+
+Both are JSON (or JSON compressed as .json.gz) with times in seconds, the layout of ActivityNet.
+"""
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from mmtad.apis.cli import run_cli
+from mmtad.evaluation import detection_report, detection_table
+
+EXAMPLES = """examples:
+  python tools/evaluate.py thumos14.json predictions.json --subset test
+  python tools/evaluate.py anet.json predictions.json --subset validation --tiou 0.5:0.95:0.05
+  python tools/evaluate.py thumos14.json predictions.json --per-class --ignore-labels Ambiguous
+"""
+
+
+def parse_tiou(text: str) -> list[float]:
+    """Read ``first:last:step`` (last included) or numbers separated by commas.
+
+    Args:
+        text: Such as ``"0.3:0.7:0.1"`` or ``"0.5,0.75"``.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    try:
+        if ":" in text:
+            first, last, step = (float(part) for part in text.split(":"))
+            if not 0 < step <= 1 or last < first:
+                raise ValueError
+            # A little slack and rounding, so that 0.7 is met exactly despite binary fractions.
+            count = math.floor((last - first) / step + 1e-6) + 1
+            return [round(first + i * step, 10) for i in range(count)]
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ValueError(
+            f"--tiou {text!r} is not understood; write first:last:step as in 0.3:0.7:0.1, or "
+            "numbers as in 0.5,0.75"
+        ) from error
+
+
+def parse_args() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("ground_truth", metavar="GT", help="annotation file")
+    parser.add_argument("predictions", metavar="PREDICTIONS", help="result file of a detector")
+    parser.add_argument(
+        "--tiou",
+        default="0.3:0.7:0.1",
+        metavar="FIRST:LAST:STEP",
+        help="temporal IoU thresholds, or numbers separated by commas (default: %(default)s, as "
+        "on THUMOS14; ActivityNet: 0.5:0.95:0.05, EPIC-Kitchens and Ego4D: 0.1:0.5:0.1)",
+    )
+    parser.add_argument(
+        "--subset", help="evaluate only this subset of the ground truth (default: all videos)"
+    )
+    parser.add_argument("--per-class", action="store_true", help="also list the AP of every class")
+    parser.add_argument(
+        "--ignore-labels",
+        nargs="+",
+        default=[],
+        metavar="LABEL",
+        help="leave these labels out, such as Ambiguous of THUMOS14",
+    )
+    parser.add_argument(
+        "--blocked-videos",
+        metavar="FILE",
+        help="leave out the videos of this text file, one id per line",
+    )
+    parser.add_argument(
+        "--keep-duplicates",
+        action="store_true",
+        help="count repeated annotations (same label, both ends within 0.001 s) as often as they "
+        "occur, as the official ActivityNet evaluation does (default: once)",
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Evaluate and print the table."""
+    args = parse_args()
+    blocked: list[str] = []
+    if args.blocked_videos:
+        blocked = [
+            line.strip()
+            for line in Path(args.blocked_videos).read_text().splitlines()
+            if line.strip()
+        ]
+    report = detection_report(
+        args.ground_truth,
+        args.predictions,
+        parse_tiou(args.tiou),
+        args.subset,
+        ignore_labels=args.ignore_labels,
+        blocked_videos=blocked,
+        drop_duplicates=not args.keep_duplicates,
+    )
+    console = Console()
+    if not console.is_terminal:
+        console.width = 240  # a pipe or a file has no width to fit into
+    console.print(detection_table(report, per_class=args.per_class), markup=False)
+
+
+if __name__ == "__main__":
+    sys.exit(run_cli(main))
