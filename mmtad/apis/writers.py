@@ -1,10 +1,9 @@
 """Detections as files: the ActivityNet result format, SubRip captions and a timeline picture."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..version import __version__
+from ..evaluation.files import write_results
 from ..visualization import draw_timeline
 
 FORMATS = ("json", "srt", "png")
@@ -42,17 +41,6 @@ def format_srt(detections: Sequence[Mapping]) -> str:
         label = " ".join(str(item["label"]).split())
         captions.append(f"{number}\n{times[0]} --> {times[1]}\n{label} ({item['score']:.2f})\n")
     return "\n".join(captions)
-
-
-def write_json(results: Mapping[str, Sequence[Mapping]], path: str | Path) -> None:
-    """Write the ActivityNet result format, which ``tools/evaluate.py`` reads.
-
-    Args:
-        results: ``{video_id: [{"segment", "label", "score"}]}``, seconds.
-        path: File to write.
-    """
-    content = {"version": f"mmtad {__version__}", "results": results, "external_data": {}}
-    Path(path).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
 
 
 def write_srt(detections: Sequence[Mapping], path: str | Path) -> None:
@@ -103,7 +91,7 @@ def save_results(
     written = []
     if "json" in formats:
         written.append(folder / "predictions.json")
-        write_json(_filter(results, min_score or 0.0), written[-1])
+        write_results(written[-1], _filter(results, min_score or 0.0))
     threshold = READABLE_SCORE if min_score is None else min_score
     readable = _filter(results, threshold)
     for video_id, detections in results.items():

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 
 @dataclass
@@ -115,9 +116,13 @@ def make_panel(
         annotated: Whether the panel has a block for the ground truth.
         duration: Seconds of the video, if known; a segment that ends later makes the axis longer.
         limits: What is shown.
+
+    Raises:
+        ValueError: If an entry lacks a field or its numbers are none.
     """
-    truth = sorted(annotations or [], key=lambda item: tuple(item["segment"]))
-    ends = [float(item["segment"][1]) for item in (*truth, *predictions)]
+    truth = sorted(_read(annotations or [], video_id, False), key=lambda item: item["segment"])
+    predictions = _read(predictions, video_id, True)
+    ends = [item["segment"][1] for item in (*truth, *predictions)]
     duration = max(float(duration or 0.0), *ends, 0.0) or 1.0
     min_width = limits.min_share * duration
 
@@ -137,6 +142,25 @@ def make_panel(
         blocks.insert(0, Block("ground truth", lanes, hidden, empty))
         notes.insert(0, _count(len(truth) - hidden, len(truth), "action"))
     return Panel(video_id, ", ".join(notes), duration, blocks)
+
+
+def _read(items: Sequence[Mapping], video_id: str, scored: bool) -> list[dict]:
+    """Copy entries as (start, end) floats, a one-line label and, for predictions, a score."""
+    entries = []
+    for item in items:
+        try:
+            start, end = (float(value) for value in item["segment"])
+            entry = {"segment": (start, end), "label": " ".join(str(item["label"]).split())}
+            if scored:
+                entry["score"] = float(item["score"])
+            finite = isfinite(end - start) and isfinite(entry.get("score", 0.0))
+        except (KeyError, TypeError, ValueError):
+            finite = False
+        if not finite or start > end:
+            fields = "'segment' (start, end), 'label'" + (" and 'score'" if scored else "")
+            raise ValueError(f"video '{video_id}' has the entry {item!r}; expected {fields}")
+        entries.append(entry)
+    return entries
 
 
 def _count(shown: int, total: int, noun: str) -> str:

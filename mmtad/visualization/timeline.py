@@ -45,15 +45,15 @@ def _draw_bar(
     axes: Axes, item: dict, row: float, style: ClassStyle, duration: float, renderer
 ) -> None:
     pixels = AXIS * axes.get_figure().dpi / duration
-    start, end = (min(max(float(value), 0.0), duration) for value in item["segment"])
+    start, end = (min(max(value, 0.0), duration) for value in item["segment"])
     width = max(end - start, MIN_BAR * duration / AXIS)
     start = max(min(start, duration - width), 0.0)
     score = item.get("score")
-    alpha = 1.0 if score is None else 0.1 + 0.9 * min(max(float(score), 0.0), 1.0)
+    alpha = 1.0 if score is None else 0.1 + 0.9 * min(max(score, 0.0), 1.0)
     axes.add_patch(
         Rectangle((start, row + 0.08), width, 0.84, clip_on=False, **style.patch_options(alpha))
     )
-    label = " ".join(str(item["label"]).split())
+    label = item["label"]
     texts = [label] if score is None else [f"{label} {score:.2f}", f"{score:.2f}"]
     font = FontProperties(size=SMALL_FONT)
     for text in texts:
@@ -81,7 +81,7 @@ def _draw_panel(axes: Axes, panel: Panel, styles: Mapping[str, ClassStyle], rend
         names.append(block.name + (f"\n(+{block.hidden} hidden)" if block.hidden else ""))
         for lane in block.lanes:
             for item in lane:
-                _draw_bar(axes, item, row, styles[str(item["label"])], panel.duration, renderer)
+                _draw_bar(axes, item, row, styles[item["label"]], panel.duration, renderer)
             row += 1
         if not block.lanes:
             axes.text(
@@ -148,7 +148,8 @@ def draw_timeline(
         The figure.
 
     Raises:
-        ValueError: If there is no video to draw, more than 60, or one that neither argument knows.
+        ValueError: If there is no video to draw, more than 60, or one that neither argument knows,
+            or an entry is malformed.
     """
     truth = ground_truth or {}
     video_ids = list(video_ids if video_ids is not None else dict.fromkeys([*truth, *predictions]))
@@ -158,7 +159,7 @@ def draw_timeline(
         make_panel(
             video_id,
             predictions.get(video_id, []),
-            truth[video_id]["annotations"] if video_id in truth else None,
+            truth[video_id].get("annotations", []) if video_id in truth else None,
             ground_truth is not None,
             truth.get(video_id, {}).get("duration") or (durations or {}).get(video_id),
             limits,
@@ -174,7 +175,7 @@ def draw_timeline(
 
 def _draw_figure(panels: Sequence[Panel], min_score: float, dpi: int) -> Figure:
     items = [item for p in panels for b in p.blocks for lane in b.lanes for item in lane]
-    styles = class_styles(str(item["label"]) for item in items)
+    styles = class_styles(item["label"] for item in items)
     title = "colour: class, opacity of predictions: score"
     if min_score > 0:
         title += f" (shown from {min_score:g})"

@@ -1,5 +1,7 @@
 from itertools import combinations
 
+import pytest
+
 from mmtad.visualization.panels import Limits, make_panel, stack_lanes
 
 
@@ -34,7 +36,7 @@ def test_panel_thresholds_ranks_and_counts():
     panel = make_panel("v", predictions, [item(1, 2)], True, 10.0, Limits(min_score=0.1))
     truth, block = panel.blocks
     assert [truth.name, block.name] == ["ground truth", "predictions"]
-    assert [lane[0]["score"] for lane in block.lanes] == [0.9, 0.2]
+    assert [[entry["score"] for entry in lane] for lane in block.lanes] == [[0.9], [0.2]]
     assert panel.note == "1 action, 2 of 3 predictions"
     assert panel.duration == 10.0
     assert make_panel("v", predictions, None, False, None, Limits(top_k=1)).note == (
@@ -52,3 +54,15 @@ def test_panel_of_nothing():
         "none of 1 predictions has a score of 0.5 or more",
     ]
     assert panel.duration == 3.0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"segment": [2, 1]}, {"segment": [1]}, {"segment": [0, "x"]}, {"score": float("nan")}],
+)
+def test_malformed_entries_are_named(change):
+    assert (
+        make_panel("v", [item("0", "1.5", score=0.1)], None, False, None, Limits()).duration == 1.5
+    )
+    with pytest.raises(ValueError, match="video 'v' has the entry"):
+        make_panel("v", [item(0, 1, score=0.5) | change], None, False, None, Limits())

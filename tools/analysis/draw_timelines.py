@@ -1,11 +1,10 @@
 """Draw ground truth above predictions for some videos, to judge a detector by eye."""
 
 import argparse
-import json
 import sys
-from pathlib import Path
 
 from mmtad.apis.cli import run_cli
+from mmtad.evaluation.files import read_section
 from mmtad.visualization import draw_timeline
 
 
@@ -29,30 +28,6 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read_entries(path: str, key: str, entry_type: type) -> dict:
-    """Read one mapping per video out of a json file.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is not json or not of the format that ``key`` stands for.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path} does not exist")
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid json: {error}") from error
-    entries = content.get(key) if isinstance(content, dict) else None
-    if not isinstance(entries, dict):
-        raise ValueError(f"{path} has no '{key}', the mapping from video ids to their entries")
-    for video_id, entry in entries.items():
-        items = entry.get("annotations", []) if isinstance(entry, dict) else entry
-        fields = {"segment", "label"} if key == "database" else {"segment", "label", "score"}
-        if not isinstance(entry, entry_type) or not all(fields <= set(item) for item in items):
-            raise ValueError(f"{path}: the entries of '{video_id}' need {sorted(fields)}")
-    return entries
-
-
 def choose_videos(truth: dict, predictions: dict, count: int) -> list[str]:
     """Take the first videos that both files know, those with annotated actions before the rest.
 
@@ -69,9 +44,11 @@ def choose_videos(truth: dict, predictions: dict, count: int) -> list[str]:
 def main() -> None:
     """Read, choose, draw."""
     args = parse_args()
-    truth = read_entries(args.ground_truth, "database", dict)
-    truth = {video_id: {"annotations": [], **entry} for video_id, entry in truth.items()}
-    predictions = read_entries(args.predictions, "results", list)
+    truth, _ = read_section(args.ground_truth, "database", "the ground truth")
+    predictions, _ = read_section(args.predictions, "results", "the predictions")
+    for video_id, entry in truth.items():
+        if not isinstance(entry, dict):
+            raise ValueError(f"{args.ground_truth}: '{video_id}' is no object with 'annotations'")
     videos = args.videos or choose_videos(truth, predictions, args.num_videos)
     draw_timeline(
         truth,
@@ -81,7 +58,7 @@ def main() -> None:
         min_score=args.min_score,
         top_k=args.top_k,
     )
-    print(f"wrote {args.out} with {len(videos)} videos")
+    print(f"{args.out}: {', '.join(videos)}")
 
 
 if __name__ == "__main__":
