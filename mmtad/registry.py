@@ -38,4 +38,11 @@ OPTIM_WRAPPERS = _child("optim_wrapper", "OPTIM_WRAPPERS", "engine")
 OPTIM_WRAPPER_CONSTRUCTORS = _child(
     "optimizer wrapper constructor", "OPTIM_WRAPPER_CONSTRUCTORS", "engine"
 )
+# MMEngine looks these up from its own root, which sees its direct children only.
+WEIGHT_INITIALIZERS = Registry(
+    "weight initializer",
+    parent=mmengine_registry.WEIGHT_INITIALIZERS,
+    scope=SCOPE,
+    locations=["mmtad.checkpoints"],
+)
 VISUALIZERS = _child("visualizer", "VISUALIZERS", "visualization")

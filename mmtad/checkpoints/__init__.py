@@ -1,0 +1,24 @@
+"""Reading checkpoints: safely, from foreign projects too, and never silently incomplete.
+
+A key table of another project is one file that calls ``register_source``, and one import below.
+"""
+
+from . import mmaction, opentad, videomae  # noqa: F401  (register their key tables)
+from .key_tables import KeyTable, convert, known_sources, register_source
+from .pretrained import PretrainedWeights, load_weights
+from .report import LoadReport, align_keys, load_report
+from .safe_load import extract_state_dict, load_checkpoint_safely
+
+__all__ = [
+    "KeyTable",
+    "LoadReport",
+    "PretrainedWeights",
+    "align_keys",
+    "convert",
+    "extract_state_dict",
+    "known_sources",
+    "load_checkpoint_safely",
+    "load_report",
+    "load_weights",
+    "register_source",
+]

@@ -1,0 +1,156 @@
+"""Loading weights with an account of what fitted."""
+
+import logging
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mmengine.logging import print_log
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What came of loading a state dict into a model.
+
+    Attributes:
+        matched: Entries of the model that the file filled.
+        missing: Entries of the model that the file lacks.
+        unexpected: Entries of the file that the model lacks.
+        wrong_shape: (key, shape in the file, shape in the model).
+        ignored: Entries of the model that the file lacks and need not have.
+        source: File or project, for messages.
+    """
+
+    matched: list[str]
+    missing: list[str]
+    unexpected: list[str]
+    wrong_shape: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
+    ignored: list[str] = field(default_factory=list)
+    source: str = ""
+
+    @property
+    def expected(self) -> int:
+        """Number of entries that the file should have filled."""
+        return len(self.matched) + len(self.missing) + len(self.wrong_shape)
+
+    @property
+    def ratio(self) -> float:
+        """Share of the expected entries that were filled, 0 to 1; 0 where nothing is expected."""
+        return len(self.matched) / self.expected if self.expected else 0.0
+
+    def __str__(self) -> str:
+        shapes = [f"{key}: file {a}, model {b}" for key, a, b in self.wrong_shape]
+        parts = [
+            f"matched {len(self.matched)}/{self.expected}",
+            _counted("missing", self.missing),
+            _counted("unexpected", self.unexpected),
+            _counted("wrong shape", shapes),
+        ]
+        if self.ignored:
+            parts.append(_counted("not needed from the file", self.ignored))
+        return f"Weights from {self.source or 'a state dict'}: {', '.join(parts)}"
+
+
+def _counted(what: str, names: Sequence[str], shown: int = 3) -> str:
+    """``missing 5 (a, b, c, ...)``."""
+    if not names:
+        return f"{what} 0"
+    more = ", ..." if len(names) > shown else ""
+    return f"{what} {len(names)} ({', '.join(names[:shown])}{more})"
+
+
+def load_report(
+    model: nn.Module,
+    state_dict: Mapping[str, Tensor],
+    min_match: float = 1.0,
+    source: str = "",
+    ignore_missing: Iterable[str] = (),
+) -> LoadReport:
+    r"""Load the entries that fit, log one line about them, and refuse a file that does not fit.
+
+    Args:
+        model: Receives the weights.
+        state_dict: Weights under the model's names.
+        min_match: Smallest share of the model's entries that must be filled, 0 to 1. Nothing is
+            loaded below it.
+        source: File or project, for messages.
+        ignore_missing: Regular expressions, searched in the model's keys. Entries that match need
+            not be in the file, e.g. ``r"(^|\.)adapter\."`` for weights of a bare backbone.
+
+    Returns:
+        The account of what was loaded.
+
+    Raises:
+        ValueError: If fewer entries match than ``min_match`` asks for.
+    """
+    report = compare(model, state_dict, source, ignore_missing)
+    if report.ratio < min_match:
+        raise ValueError(
+            f"{report}; that is {report.ratio:.0%} of {type(model).__name__}, and at least "
+            f"{min_match:.0%} must match: use a checkpoint of this architecture, name the key "
+            "table of its project, or lower min_match"
+        )
+    model.load_state_dict({key: state_dict[key] for key in report.matched}, strict=False)
+    incomplete = report.missing or report.wrong_shape
+    print_log(str(report), "current", logging.WARNING if incomplete else logging.INFO)
+    return report
+
+
+def compare(
+    model: nn.Module,
+    state_dict: Mapping[str, Tensor],
+    source: str = "",
+    ignore_missing: Iterable[str] = (),
+) -> LoadReport:
+    """Say what ``load_report`` would load, and load nothing."""
+    own = {key: value for key, value in model.state_dict().items() if isinstance(value, Tensor)}
+    patterns = [re.compile(pattern) for pattern in ignore_missing]
+    matched, wrong_shape = [], []
+    for key in own.keys() & state_dict.keys():
+        ours, theirs = tuple(own[key].shape), tuple(state_dict[key].shape)
+        if ours == theirs:
+            matched.append(key)
+        else:
+            wrong_shape.append((key, theirs, ours))
+    absent = [key for key in own if key not in state_dict]
+    ignored = [key for key in absent if any(pattern.search(key) for pattern in patterns)]
+    return LoadReport(
+        matched=sorted(matched),
+        missing=sorted(set(absent) - set(ignored)),
+        unexpected=sorted(state_dict.keys() - own.keys()),
+        wrong_shape=sorted(wrong_shape),
+        ignored=sorted(ignored),
+        source=source,
+    )
+
+
+def align_keys(state_dict: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """Take off the prefix under which a file keeps this model: ``module.``, ``backbone.`` or both.
+
+    The prefix is found by comparing key endings, and taken only if more of the model's keys are
+    met with it than without. Keys without the prefix keep their names, so that they show up as
+    unexpected.
+
+    Args:
+        state_dict: Weights of a larger or wrapped model.
+        model: The model to be loaded.
+
+    Returns:
+        The same tensors, renamed.
+    """
+    own = list(model.state_dict())
+    sample = own[:: max(1, len(own) // 20)]
+    prefixes = {
+        key[: -len(name)] for name in sample for key in state_dict if key.endswith(f".{name}")
+    }
+    best = max(
+        ["", *sorted(prefixes)],
+        key=lambda prefix: sum(f"{prefix}{name}" in state_dict for name in own),
+    )
+    if not best:
+        return dict(state_dict)
+    print_log(f"Weights are taken from under the prefix {best!r}", "current")
+    inside = {k[len(best) :]: v for k, v in state_dict.items() if k.startswith(best)}
+    outside = {k: v for k, v in state_dict.items() if not k.startswith(best)}
+    return {**outside, **inside}
