@@ -48,7 +48,8 @@ class PlainAdapter(BaseModule):
 
     def reset_parameters(self) -> None:
         """Set the start values of AdaTAD's public code: zero update, ``gamma`` one."""
-        nn.init.trunc_normal_(self.down_proj.weight, std=0.02)
+        # Truncated at 2, a hundred deviations away, in the public code: the same distribution.
+        nn.init.normal_(self.down_proj.weight, std=0.02)
         nn.init.zeros_(self.down_proj.bias)
         nn.init.zeros_(self.up_proj.weight)
         nn.init.zeros_(self.up_proj.bias)
