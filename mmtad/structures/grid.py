@@ -1,5 +1,6 @@
 """The only place where seconds and feature-grid indices are turned into each other."""
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -19,7 +20,8 @@ class TemporalGrid:
         duration: Length of the whole video in seconds.
 
     Raises:
-        ValueError: If ``step`` is not positive or ``length`` or ``duration`` is negative.
+        ValueError: If a value is not finite, ``step`` is not positive or ``length`` or ``duration``
+            is negative.
     """
 
     origin: float
@@ -28,9 +30,14 @@ class TemporalGrid:
     duration: float
 
     def __post_init__(self) -> None:
-        if not self.step > 0:
+        if not all(map(math.isfinite, (self.origin, self.step, self.duration))):
+            raise ValueError(
+                "origin, step and duration of a grid must be finite, got "
+                f"{self.origin}, {self.step} and {self.duration}"
+            )
+        if self.step <= 0:
             raise ValueError(f"the step of a grid must be positive, got {self.step}")
-        if self.length < 0 or not self.duration >= 0:
+        if self.length < 0 or self.duration < 0:
             raise ValueError(
                 f"a grid needs a length and a duration >= 0, got {self.length} and {self.duration}"
             )

@@ -56,13 +56,17 @@ def _pair(a: Tensor, b: Tensor, aligned: bool) -> tuple[Tensor, Tensor]:
     return a[..., :, None, :], b[..., None, :, :]
 
 
+def _positive(lengths: Tensor) -> Tensor:
+    """Replace lengths that nothing may be divided by with 1, so that gradients stay finite too."""
+    return torch.where(lengths > torch.finfo(lengths.dtype).tiny, lengths, 1)
+
+
 def _overlap(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Intersection over union, union and enclosing length of broadcast segments."""
     inter = (torch.minimum(a[..., 1], b[..., 1]) - torch.maximum(a[..., 0], b[..., 0])).clamp(min=0)
     union = (a[..., 1] - a[..., 0]) + (b[..., 1] - b[..., 0]) - inter
     hull = torch.maximum(a[..., 1], b[..., 1]) - torch.minimum(a[..., 0], b[..., 0])
-    eps = torch.finfo(union.dtype).tiny
-    return inter / union.clamp(min=eps), union, hull.clamp(min=eps)
+    return inter / _positive(union), union, hull
 
 
 def segment_iou(a: Tensor, b: Tensor, aligned: bool = False) -> Tensor:
@@ -93,10 +97,10 @@ def segment_giou(a: Tensor, b: Tensor, aligned: bool = False) -> Tensor:
         aligned: Pair the i-th segments instead of all with all.
 
     Returns:
-        ``[N, M]``, or ``[N]`` when aligned, values in (-1, 1].
+        ``[N, M]``, or ``[N]`` when aligned, values in [-1, 1]; -1 only for points apart.
     """
     iou, union, hull = _overlap(*_pair(a, b, aligned))
-    return iou - (hull - union).clamp(min=0) / hull
+    return iou - (hull - union).clamp(min=0) / _positive(hull)
 
 
 def segment_diou(a: Tensor, b: Tensor, aligned: bool = False) -> Tensor:
@@ -110,9 +114,9 @@ def segment_diou(a: Tensor, b: Tensor, aligned: bool = False) -> Tensor:
         aligned: Pair the i-th segments instead of all with all.
 
     Returns:
-        ``[N, M]``, or ``[N]`` when aligned, values in (-1, 1].
+        ``[N, M]``, or ``[N]`` when aligned, values in [-1, 1]; -1 only for points apart.
     """
     a, b = _pair(a, b, aligned)
     iou, _, hull = _overlap(a, b)
     distance = (a.sum(-1) - b.sum(-1)) / 2
-    return iou - (distance / hull).square()
+    return iou - (distance / _positive(hull)).square()

@@ -166,6 +166,31 @@ def test_equal_to_public_code_where_it_is_finite(golden):
         assert result.labels.tolist() == theirs["labels"].tolist()
 
 
+def test_finite_where_public_code_gives_nan(golden):
+    _, io, _ = golden("actionformer_opentad")
+    processor = DetectionPostProcessor(
+        nms={**SOFT, "sigma": 0.7, "class_agnostic": True},
+        voting={"iou_threshold": 0.7},
+        pre_nms_topk=2000,
+        max_per_video=200,
+    )
+    for index, meta in enumerate(io["post"]["metas"]):
+        theirs = io["post"]["results"]["soft_agnostic_vote"][meta["video_name"]]
+        proposals, scores = (io["batch_eval"][key][index] for key in ("proposals", "scores"))
+        chosen, labels = (scores > 0.001).nonzero(as_tuple=True)
+        raw = InstanceData(segments=proposals[chosen], scores=scores[chosen, labels], labels=labels)
+        result = processor([raw])  # there, too, in grid units: near ties depend on rounding
+        assert_well_formed(result, 200)
+        finite = theirs["segments"].isfinite().all(dim=1)
+        assert 100 < finite.sum() < 200
+        assert result.labels.tolist() == theirs["labels"].tolist()
+        # rounded there: scores to four decimals, segments (clamped to the video) to two
+        torch.testing.assert_close(result.scores, theirs["scores"], atol=5.1e-5, rtol=0)
+        frames = result.segments * meta["snippet_stride"] + meta["offset_frames"]
+        clamped = (frames / meta["fps"]).clamp(0, meta["duration"])[finite]
+        torch.testing.assert_close(clamped, theirs["segments"][finite], atol=5.1e-3, rtol=0)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
