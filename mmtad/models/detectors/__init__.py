@@ -1,0 +1,3 @@
+from .tad_detector import TADDetector
+
+__all__ = ["TADDetector"]

@@ -1,0 +1,95 @@
+"""Key tables of ActionFormer: the authors' repository and OpenTAD."""
+
+import re
+from collections.abc import Mapping
+
+from torch import Tensor
+
+# One transformer block: the two projects name its parts alike.
+_BLOCK = (
+    (r"^(projection\.(?:stem|branch)\.\d+)\.ln1\.", r"\1.attn_norm."),
+    (r"^(projection\.(?:stem|branch)\.\d+)\.ln2\.", r"\1.mlp_norm."),
+    (r"^(projection\.(?:stem|branch)\.\d+)\.mlp\.0\.", r"\1.mlp_in."),
+    (r"^(projection\.(?:stem|branch)\.\d+)\.mlp\.3\.", r"\1.mlp_out."),
+    (r"^(projection\.(?:stem|branch)\.\d+)\.drop_path_(attn|mlp)\.", r"\1.\2_path."),
+    (r"^(projection\..*(?:query|key|value)_conv)\.conv\.", r"\1."),
+    (r"^neck\.fpn_norms\.", "neck.norms."),
+)
+
+OFFICIAL_RULES = (
+    (r"^module\.", ""),
+    (r"^backbone\.embd\.", "projection.embed."),
+    (r"^backbone\.embd_norm\.(\d+)\.", r"projection.embed.\1.norm."),
+    (r"^backbone\.proj\.(\d+)\.conv\.", r"projection.streams.\1."),
+    (r"^backbone\.(stem|branch)\.", r"projection.\1."),
+    (r"^neck\.(lateral_convs|fpn_convs)\.(\d+)\.conv\.", r"neck.\1.\2."),
+    (r"^(cls|reg)_head\.head\.(\d+)\.", r"head.\1_tower.units.\2."),
+    (r"^(cls|reg)_head\.norm\.(\d+)\.", r"head.\1_tower.units.\2.norm."),
+    (r"^cls_head\.cls_head\.conv\.", "head.cls_out."),
+    (r"^reg_head\.offset_head\.conv\.", "head.reg_out."),
+    (r"^reg_head\.scale\.", "head.scales."),
+    *_BLOCK,
+)
+
+OPENTAD_RULES = (
+    (r"^module\.", ""),
+    (r"^projection\.proj\.(\d+)\.conv\.", r"projection.streams.\1."),
+    (r"^rpn_head\.(cls|reg)_convs\.", r"head.\1_tower.units."),
+    (r"^rpn_head\.(cls|reg)_head\.", r"head.\1_out."),
+    (r"^rpn_head\.scale\.", "head.scales."),
+    (r"^rpn_head\.loss_normalizer$", "head.normalizer.average"),
+    *_BLOCK,
+)
+
+_LINEAR = re.compile(r"\.(attn\.(query|key|value|proj)|mlp_in|mlp_out)\.weight$")
+
+
+def _convert(
+    state_dict: Mapping[str, Tensor], rules: tuple[tuple[str, str], ...]
+) -> dict[str, Tensor]:
+    converted = {}
+    for key, value in state_dict.items():
+        for pattern, replacement in rules:
+            key = re.sub(pattern, replacement, key)
+        if key.startswith(("projection.", "neck.", "head.")):
+            value = _reshape(key, value)
+        converted[key] = value
+    return converted
+
+
+def _reshape(key: str, value: Tensor) -> Tensor:
+    if value.dim() == 3 and value.shape[0] == value.shape[2] == 1 and "conv" not in key:
+        return value.flatten()  # norms and drop-path scales [1, C, 1]
+    if value.dim() == 3 and _LINEAR.search(key):
+        return value.squeeze(-1)  # convolutions of kernel 1
+    return value if value.is_floating_point() else value.float()  # OpenTAD's untrained normaliser
+
+
+def from_actionformer(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename the weights of the authors' repository to those of ``TADDetector``.
+
+    Use them with ``preset="official"``. That project does not store ``head.normalizer.average``;
+    the load report names it as missing, which matters only for continued training.
+
+    Args:
+        state_dict: ``state_dict_ema`` (or ``state_dict``) of its checkpoint.
+
+    Returns:
+        Weights under our names; keys without a counterpart keep theirs.
+    """
+    return _convert(state_dict, OFFICIAL_RULES)
+
+
+def from_opentad_actionformer(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename the weights of OpenTAD's ActionFormer to those of ``TADDetector``.
+
+    Projection, neck and head are renamed. Use them with ``preset="opentad"``.
+
+    Args:
+        state_dict: ``state_dict_ema`` (or ``state_dict``) of its checkpoint.
+
+    Returns:
+        Weights under our names; keys without a counterpart, those of a backbone among them, keep
+        theirs.
+    """
+    return _convert(state_dict, OPENTAD_RULES)

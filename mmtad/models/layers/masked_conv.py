@@ -1,0 +1,159 @@
+"""Convolution and norm on padded sequences."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def fill_padding(x: Tensor, mask: Tensor, value: float = 0.0) -> Tensor:
+    """Overwrite the padded steps of a sequence.
+
+    Overwriting, unlike multiplying, also removes NaN and infinity.
+
+    Args:
+        x: ``[B, C, T]``.
+        mask: Bool ``[B, T]``, True = valid.
+        value: What padded steps become.
+
+    Returns:
+        ``[B, C, T]``.
+    """
+    return x.masked_fill(~mask[:, None], value)
+
+
+def downsample_mask(mask: Tensor, stride: int) -> Tensor:
+    """Mask of a strided convolution's output: step ``i`` is valid if step ``i * stride`` was.
+
+    Args:
+        mask: Bool ``[B, T]``, True = valid.
+        stride: Steps between two outputs.
+
+    Returns:
+        Bool ``[B, ceil(T / stride)]``.
+    """
+    return mask[:, ::stride]
+
+
+class ChannelLayerNorm(nn.LayerNorm):
+    """Layer norm over the channels of ``[B, C, T]``.
+
+    The result is laid out channels-last in memory, so that a following linear layer or norm over
+    ``x.transpose(1, 2)`` needs no copy.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise every step.
+
+        Args:
+            x: ``[B, C, T]``.
+
+        Returns:
+            ``[B, C, T]``.
+        """
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+
+
+class MaskedConv1d(nn.Conv1d):
+    """Convolution along time whose output is zero at padded steps; its bias starts at zero.
+
+    Arguments are those of ``torch.nn.Conv1d``; the padding defaults to ``kernel_size // 2``, which
+    keeps the length.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        padding: int | None = None,
+        **kwargs,
+    ) -> None:
+        padding = kernel_size // 2 if padding is None else padding
+        super().__init__(in_channels, out_channels, kernel_size, padding=padding, **kwargs)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Convolve, then zero the padding.
+
+        Args:
+            x: ``[B, C_in, T]``.
+            mask: Bool ``[B, T]``, True = valid.
+
+        Returns:
+            ``[B, C_out, ceil(T / stride)]``.
+        """
+        return fill_padding(super().forward(x), downsample_mask(mask, self.stride[0]))
+
+
+class MaskedConvUnit(nn.Module):
+    """Convolution without bias, mask, layer norm, ReLU and, unless told otherwise, mask again.
+
+    The unit of the embedding and of the heads of `ActionFormer
+    <https://arxiv.org/abs/2202.07925>`_. The authors' code masks before the norm only
+    (``remask=False``); OpenTAD masks again after the activation.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        kernel_size: Odd kernel of the convolution.
+        remask: Zero the padding after the activation too.
+        eps: Epsilon of the norm.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        remask: bool = True,
+        eps: float = 1e-5,
+    ) -> None:
+        super().__init__()
+        self.conv = MaskedConv1d(in_channels, out_channels, kernel_size, bias=False)
+        self.norm = ChannelLayerNorm(out_channels, eps=eps)
+        self.remask = remask
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Apply the unit.
+
+        Args:
+            x: ``[B, C_in, T]``.
+            mask: Bool ``[B, T]``, True = valid.
+
+        Returns:
+            ``[B, C_out, T]``.
+        """
+        x = F.relu(self.norm(self.conv(x, mask)))
+        return fill_padding(x, mask) if self.remask else x
+
+
+class MaskedMaxPool1d(nn.Module):
+    """Max-pooling (kernel ``stride + 1``) that shortens a padded sequence as a strided convolution.
+
+    Args:
+        stride: Steps between two outputs, even.
+        skip_padding: Padded steps never win. Public implementations let them take part with the
+            value 0.
+    """
+
+    def __init__(self, stride: int = 2, skip_padding: bool = True) -> None:
+        super().__init__()
+        self.stride = stride
+        self.skip_padding = skip_padding
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Pool, then zero the padding.
+
+        Args:
+            x: ``[B, C, T]``.
+            mask: Bool ``[B, T]``, True = valid.
+
+        Returns:
+            ``[B, C, ceil(T / stride)]``.
+        """
+        if self.skip_padding:
+            x = fill_padding(x, mask, torch.finfo(x.dtype).min)
+        x = F.max_pool1d(x, self.stride + 1, self.stride, padding=(self.stride + 1) // 2)
+        return fill_padding(x, downsample_mask(mask, self.stride))

@@ -1,0 +1,56 @@
+"""How the released ActionFormer-style detectors differ, resolved in one place."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PyramidPreset:
+    """Behaviour in which the public implementations of point-based detectors disagree.
+
+    Args:
+        remask_activations: Zero the padded steps again after norm and activation. Otherwise the
+            bias of the norm leaks from the padding into the last valid steps of the next
+            convolution.
+        isolate_padding: Padding, present or not, never changes a valid step: norm outputs are
+            masked before every convolution, max-pooling skips padded steps, the position table is
+            stretched to the valid length of each sample, and sequences are not padded to a legal
+            length.
+        norm_eps: Epsilon of the layer norms in convolution units and in the necks (1e-5 in
+            transformer blocks).
+        topk_per_level: Keep the best candidates of every level instead of the best of all levels
+            together.
+        min_duration: Drop candidates that are not longer than this, in steps. Negative keeps all of
+            them.
+    """
+
+    remask_activations: bool
+    isolate_padding: bool
+    norm_eps: float
+    topk_per_level: bool
+    min_duration: float
+
+
+PRESETS = {
+    "padding_free": PyramidPreset(True, True, 1e-5, topk_per_level=False, min_duration=0.0),
+    "official": PyramidPreset(False, False, 1e-5, topk_per_level=True, min_duration=0.05),
+    "opentad": PyramidPreset(True, False, 1e-6, topk_per_level=False, min_duration=-1.0),
+}
+
+
+def resolve_preset(name: str) -> PyramidPreset:
+    """Look up a preset.
+
+    Args:
+        name: ``"padding_free"`` (ours, the default everywhere), ``"official"`` (the authors'
+            ActionFormer repository) or ``"opentad"``. A checkpoint gives its published numbers only
+            under the preset of the code that trained it.
+
+    Returns:
+        The behaviour behind the name.
+
+    Raises:
+        ValueError: If no preset has this name.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"no preset is called {name!r}; choose one of {sorted(PRESETS)}")
+    return PRESETS[name]
