@@ -113,7 +113,7 @@ def main() -> None:
     console = Console()
     if not console.is_terminal:
         console.width = 240  # a pipe or a file has no width to fit into
-    console.print(detection_table(report, per_class=args.per_class), markup=False)
+    console.print(detection_table(report, per_class=args.per_class))
 
 
 if __name__ == "__main__":

@@ -3,11 +3,12 @@
 import gzip
 import json
 import os
-import tempfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from ..version import __version__
 
 PathLike = str | os.PathLike[str]
 Source = Mapping[str, Any] | PathLike
@@ -80,7 +81,7 @@ def read_section(source: Source, key: str, default_name: str) -> tuple[Mapping[s
     return content[key], name
 
 
-def write_results(path: PathLike, results: Mapping[str, list[dict[str, Any]]]) -> None:
+def write_results(path: PathLike, results: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Write detections in the ActivityNet result format; the file appears whole or not at all.
 
     Args:
@@ -92,18 +93,12 @@ def write_results(path: PathLike, results: Mapping[str, list[dict[str, Any]]]) -
         ValueError: If a number is NaN or infinite, which JSON cannot hold.
     """
     path = Path(path)
-    content = {"version": "VERSION 1.3", "results": dict(results), "external_data": {}}
-    text = json.dumps(content, allow_nan=False)
+    content = {"version": f"mmtad {__version__}", "results": dict(results), "external_data": {}}
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        # mkstemp makes a private file: give it the rights that open() would have given.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ import numpy as np
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from .detection import DetectionReport, format_tiou
 
@@ -36,7 +37,7 @@ def detection_table(report: DetectionReport, per_class: bool = False) -> Table:
     table.add_row("mAP", *total, *_percent(report.ap.mean(axis=0)), end_section=per_class)
     if per_class:
         for label, count, row in zip(report.classes, report.num_instances, report.ap, strict=True):
-            table.add_row(label, str(count), *_percent(row))
+            table.add_row(Text(label), str(count), *_percent(row))
     return table
 
 

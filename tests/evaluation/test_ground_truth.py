@@ -1,0 +1,99 @@
+import json
+
+import pytest
+
+from mmtad.evaluation import load_ground_truth
+
+
+def database(**videos):
+    return {
+        "database": {
+            video: {"subset": "test", "annotations": annotations}
+            for video, annotations in videos.items()
+        }
+    }
+
+
+RUN = {"segment": [1.0, 2.0], "label": "run"}
+
+
+def test_arrays():
+    truth = load_ground_truth(database(a=[RUN, {"segment": ["3", "4.5"], "label": "jump"}], b=[]))
+    assert truth.video_ids == ["a", "b"]
+    assert truth.classes == ["jump", "run"]
+    assert truth.videos.tolist() == [0, 0]
+    assert truth.labels.tolist() == [1, 0]
+    assert truth.segments.tolist() == [[1, 2], [3, 4.5]]
+
+
+def test_no_action_is_not_an_error():
+    truth = load_ground_truth({"database": {"a": {"subset": "test"}}})
+    assert truth.classes == [] and truth.segments.shape == (0, 2)
+
+
+def test_zero_length_and_duplicates_are_counted(log):
+    empty = {"segment": [5, 5], "label": "run"}
+    truth = load_ground_truth(database(a=[RUN, RUN, empty]))
+    assert len(truth.labels) == 1
+    assert "1 annotations of zero length and 1 duplicates" in log[-1]
+    assert len(load_ground_truth(database(a=[RUN, RUN]), drop_duplicates=False).labels) == 2
+    other_label = {"segment": [1.0, 2.0], "label": "jump"}
+    assert len(load_ground_truth(database(a=[RUN, other_label], b=[RUN])).labels) == 3
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (None, r"gt\.json does not exist; give"),
+        ("", r"gt\.json is not JSON \(line 1, column 1"),
+        ("{", r"gt\.json is not JSON"),
+        ("[]", r"gt\.json holds a list; expected an object with the key 'database'"),
+        ('{"results": {}}', r"gt\.json has no key 'database' \(keys found: 'results'\)"),
+        ('{"database": []}', r"'database' of .*gt\.json holds a list"),
+        ('{"database": {"a": []}}', r"video 'a' holds a list"),
+        ('{"database": {"a": {"annotations": {}}}}', r"'annotations' of video 'a' is a dict"),
+    ],
+)
+def test_bad_files(tmp_path, text, message):
+    path = tmp_path / "gt.json"
+    if text is not None:
+        path.write_text(text)
+    if text == '{"database": {"a": {"annotations": {}}}}':
+        path.write_text(json.dumps({"database": {"a": {"annotations": {"x": 1}}}}))
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        load_ground_truth(path)
+
+
+@pytest.mark.parametrize(
+    "bad, message",
+    [
+        ({"segment": [2, 1], "label": "run"}, r"'a' has the reversed segment \[2.0, 1.0\]"),
+        ({"segment": [float("nan"), 1], "label": "run"}, r"'a' has the segment \[nan, 1.0\]"),
+        ({"segment": [0, "inf"], "label": "run"}, r"'a' has the segment \[0.0, inf\]"),
+        ({"segment": ["x", 1], "label": "run"}, r"video 'a' has the annotation .*expected"),
+        ({"segment": [1], "label": "run"}, r"video 'a' has the annotation .*expected"),
+        ({"segment": [1, 2]}, r"video 'a' has the annotation .*expected"),
+        ("run", r"video 'a' has the annotation 'run'; expected"),
+    ],
+)
+def test_bad_annotations(bad, message):
+    with pytest.raises(ValueError, match=message):
+        load_ground_truth(database(a=[RUN, bad]))
+
+
+def test_unknown_subset_lists_those_present():
+    content = database(a=[RUN])
+    content["database"]["b"] = {"subset": "train", "annotations": []}
+    with pytest.raises(ValueError, match="no subset 'testing'; choose one of 'test', 'train'"):
+        load_ground_truth(content, subset="testing")
+
+
+def test_no_video_left():
+    for content, blocked in ((database(a=[RUN]), ["a"]), ({"database": {}}, [])):
+        with pytest.raises(ValueError, match="no video is left of the ground truth"):
+            load_ground_truth(content, blocked_videos=blocked)
+
+
+def test_text_in_place_of_a_list():
+    with pytest.raises(ValueError, match="ignore_labels takes a list of names"):
+        load_ground_truth(database(a=[RUN]), ignore_labels="Ambiguous")

@@ -1,0 +1,82 @@
+import json
+
+import numpy as np
+import pytest
+
+from mmtad.evaluation import load_ground_truth, load_predictions
+
+TRUTH = load_ground_truth(
+    {"database": {"a": {"annotations": [{"segment": [0, 1], "label": "run"}]}, "b": {}}},
+    ignore_labels=["Ambiguous"],
+    blocked_videos=["blocked"],
+)
+
+
+def detection(**changes):
+    return {"segment": [0.5, 1], "label": "run", "score": 0.5} | changes
+
+
+def test_arrays():
+    results = {"b": [detection(score=1)], "other": [detection()], "a": [detection(label="x")]}
+    found = load_predictions({"results": results}, TRUTH)
+    assert found.videos.tolist() == [1, -1, 0]
+    assert found.labels.tolist() == [0, 0, -1]
+    assert found.segments.tolist() == [[0.5, 1]] * 3
+    assert found.scores.dtype == np.float64 and found.scores.tolist() == [1, 0.5, 0.5]
+
+
+def test_empty():
+    found = load_predictions({"results": {"a": []}}, TRUTH)
+    assert found.segments.shape == (0, 2) and found.scores.shape == found.labels.shape == (0,)
+
+
+def test_numpy_and_tuples_are_numbers_too():
+    odd = detection(segment=(np.float32(0.5), 1), score=np.float64(0.25))
+    assert load_predictions({"results": {"a": [odd]}}, TRUTH).scores.tolist() == [0.25]
+
+
+def test_unknown_labels_are_counted_once_and_ignored_ones_are_not(log):
+    items = [detection(label=label) for label in ("x", "x", 3, "Ambiguous", "run")]
+    load_predictions({"results": {"a": items, "blocked": items}}, TRUTH)
+    assert len(log) == 1
+    assert log[0].startswith("3 of 5 detections carry one of 2 labels that the ground truth does")
+    assert "'x', '3'" in log[0]
+
+
+@pytest.mark.parametrize(
+    "bad, message",
+    [
+        (detection(segment=["0.5", "1"]), r"segment \['0.5', '1'\]; expected .* numbers"),
+        (detection(segment=[0.5, "1"]), "expected .* as numbers in seconds"),
+        (detection(segment=[1]), "expected .* as numbers in seconds"),
+        (detection(segment=[[0, 1], 2]), "expected .* as numbers in seconds"),
+        (detection(segment=3.0), "expected .* as numbers in seconds"),
+        (detection(segment=None), "expected .* as numbers in seconds"),
+        (detection(segment=[float("nan"), 1]), "replace it by finite seconds"),
+        (detection(segment=[0, float("inf")]), "replace it by finite seconds"),
+        (detection(segment=[2, 1]), r"reversed segment \[2, 1\]; swap"),
+        (detection(score=float("nan")), "score nan; expected a finite number"),
+        (detection(score="0.5"), "score '0.5'; expected a finite number"),
+        (detection(score=None), "score None; expected a finite number"),
+        (detection(score=[1]), r"score \[1\]; expected a finite number"),
+        ({"segment": [0, 1], "score": 1}, "detection without 'label'"),
+        ({"label": "run", "score": 1}, "detection without 'segment'"),
+        ({"label": "run", "segment": [0, 1]}, "detection without 'score'"),
+        ([0, 1], r"has the detection \[0, 1\]; expected an object"),
+    ],
+)
+def test_bad_detection_names_the_video(bad, message):
+    results = {"a": [detection()], "b": [detection(), bad]}
+    with pytest.raises(ValueError, match=f"the predictions: video 'b' .*{message}"):
+        load_predictions({"results": results}, TRUTH)
+
+
+def test_bad_layout(tmp_path):
+    path = tmp_path / "pred.json"
+    for content, message in (
+        ({"database": {}}, r"pred\.json has no key 'results' \(keys found: 'database'\)"),
+        ({"results": {"a": {}}}, r"pred\.json: video 'a' holds a dict; expected a list"),
+    ):
+        path.write_text(json.dumps(content))
+        with pytest.raises(ValueError, match=message):
+            load_predictions(path, TRUTH)

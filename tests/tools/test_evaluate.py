@@ -1,0 +1,109 @@
+import json
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOL = Path(__file__).resolve().parents[2] / "tools" / "evaluate.py"
+GT = {
+    "database": {
+        "a": {
+            "subset": "test",
+            "annotations": [
+                {"segment": [0, 10], "label": "run"},
+                {"segment": [20, 30], "label": "jump"},
+                {"segment": [40, 41], "label": "Ambiguous"},
+            ],
+        },
+        "b": {"subset": "train", "annotations": [{"segment": [0, 1], "label": "run"}]},
+        "c": {"subset": "test", "annotations": [{"segment": [0, 1], "label": "run"}]},
+    }
+}
+FOUND = {"results": {"a": [{"segment": [0, 8], "label": "run", "score": 0.9}]}}
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "gt.json").write_text(json.dumps(GT))
+    (tmp_path / "pred.json").write_text(json.dumps(FOUND))
+    return tmp_path
+
+
+def evaluate(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, str(TOOL), *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_help():
+    done = evaluate(None, "--help")
+    assert done.returncode == 0
+    for word in ("--tiou", "--subset", "--per-class", "seconds", "examples:", "0.3:0.7:0.1"):
+        assert word in done.stdout
+
+
+def test_table(files):
+    (files / "block.txt").write_text("c\n\n")
+    done = evaluate(
+        files,
+        "gt.json",
+        "pred.json",
+        *("--tiou", "0.5:0.9:0.2", "--subset", "test", "--per-class"),
+        *("--ignore-labels", "Ambiguous", "--blocked-videos", "block.txt"),
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in done.stdout.splitlines()
+        if line.startswith("| ")
+    ]
+    assert rows == [
+        ["tIoU", "actions", "0.50", "0.70", "0.90", "average"],
+        ["mAP", "2", "50.00", "50.00", "0.00", "33.33"],
+        ["jump", "1", "0.00", "0.00", "0.00", "0.00"],
+        ["run", "1", "100.00", "100.00", "0.00", "66.67"],
+    ]
+
+
+def test_bad_input_ends_in_one_sentence_and_an_error_status(files):
+    done = evaluate(files, "missing.json", "pred.json")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: missing.json does not exist; give the path")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["gt.json", "gt.json"], "gt.json has no key 'results'"),
+        (["gt.json", "broken.json"], "broken.json is not JSON"),
+        (["gt.json", "pred.json", "--subset", "val"], "no subset 'val'; choose one of 'test', 'tr"),
+        (["gt.json", "pred.json", "--tiou", "0.5:x"], "--tiou '0.5:x' is not understood"),
+        (["gt.json", "pred.json", "--tiou", "0.7:0.3:0.1"], "--tiou '0.7:0.3:0.1' is not"),
+        (["gt.json", "pred.json", "--tiou", "50"], "up to 1, got [50.0]"),
+        (["gt.json", "pred.json", "--blocked-videos", "none.txt"], "none.txt"),
+    ],
+)
+def test_bad_input(files, monkeypatch, capsys, arguments, message):
+    (files / "broken.json").write_text('{"results": ')
+    monkeypatch.chdir(files)
+    monkeypatch.setattr(sys, "argv", [str(TOOL), *arguments])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(TOOL), run_name="__main__")
+    assert ended.value.code == 1
+    error = capsys.readouterr().err
+    assert message in error and len(error.strip().splitlines()) == 1
+
+
+def test_tiou_ranges_end_exactly():
+    parse_tiou = runpy.run_path(str(TOOL))["parse_tiou"]
+    assert parse_tiou("0.3:0.7:0.1") == [0.3, 0.4, 0.5, 0.6, 0.7]
+    assert parse_tiou("0.5:0.95:0.05") == [round(0.5 + 0.05 * i, 2) for i in range(10)]
+    assert parse_tiou("0.5,0.75") == [0.5, 0.75]
+    assert parse_tiou("0.5") == [0.5]
