@@ -1,0 +1,32 @@
+# THUMOS14 from raw video: 768 frames, every 4th, at 160 x 160. Annotations in the ActionFormer layout.
+classes = [
+    "BaseballPitch",
+    "BasketballDunk",
+    "Billiards",
+    "CleanAndJerk",
+    "CliffDiving",
+    "CricketBowling",
+    "CricketShot",
+    "Diving",
+    "FrisbeeCatch",
+    "GolfSwing",
+    "HammerThrow",
+    "HighJump",
+    "JavelinThrow",
+    "LongJump",
+    "PoleVault",
+    "Shotput",
+    "SoccerPenalty",
+    "TennisSwing",
+    "ThrowDiscus",
+    "VolleyballSpiking",
+]
+dataset = dict(
+    type="TADDataset",
+    ann_file="data/thumos14/annotations/thumos14.json",
+    data_root="data/thumos14",
+    data_prefix=dict(video="videos"),
+    classes=classes,
+    window_size=768,
+    frame_stride=4,
+)
