@@ -1,6 +1,7 @@
 """From raw frames to one feature per time step, with adapters inside a frozen backbone."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 import torch
 import torch.nn.functional as F
@@ -43,6 +44,7 @@ class VideoEncoder(BaseModule):
         init_cfg: MMEngine's initialisation config.
 
     Raises:
+        ImportError: If the backbone is MMAction2's and that is not installed.
         ValueError: If the backbone has no taps or an adapter index does not exist.
     """
 
@@ -70,6 +72,11 @@ class VideoEncoder(BaseModule):
             min_match=min_match,
             ignore_missing=[r"(^|\.)adapter\."],
         )
+        if str(backbone.get("type")).startswith("mmaction.") and find_spec("mmaction") is None:
+            raise ImportError(
+                f"backbone {backbone['type']} comes from MMAction2, which is not installed; "
+                'install it with pip install "mmtad[all]"'
+            )
         self.backbone = MODELS.build(backbone)
         self.taps = build_taps(self.backbone, clip_frames)
         self.out_channels = self.taps.out_channels
