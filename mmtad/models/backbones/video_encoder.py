@@ -1,10 +1,12 @@
 """From raw frames to one feature per time step, with adapters inside a frozen backbone."""
 
+import logging
 from collections.abc import Sequence
 from importlib.util import find_spec
 
 import torch
 import torch.nn.functional as F
+from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -113,6 +115,13 @@ class VideoEncoder(BaseModule):
         super().init_weights()
         if self.pretrained and first_call:
             WEIGHT_INITIALIZERS.build(self.pretrained)(self.backbone)
+        elif self.frozen and first_call:
+            print_log(
+                "The frozen backbone has random weights: set `pretrained`, unless `load_from` or "
+                "`resume` brings them",
+                "current",
+                logging.WARNING,
+            )
 
     def train(self, mode: bool = True) -> "VideoEncoder":
         """Switch to training; a frozen backbone stays in eval mode but for its drop-path."""
