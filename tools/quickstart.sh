@@ -11,12 +11,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 seed=${SEED:-0}
-data=${DATA:-data/synthetic}
+export MMTAD_SYNTHETIC=${DATA:-data/synthetic} # read by the configs
+data=$MMTAD_SYNTHETIC
 out=${WORK_DIR:-work_dirs/quickstart}
 make_options=() ; pretrain_options=() ; train_options=()
 if [ "${1:-}" = "--short" ]; then
     make_options=(--train 8 --test 4 --clips 64)
-    pretrain_options=(train_cfg.max_epochs=1)
+    pretrain_options=(--cfg-options train_cfg.max_epochs=1)
     train_options=(train_cfg.max_epochs=2)
 elif [ $# -gt 0 ]; then
     sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
@@ -35,13 +36,12 @@ python tools/data/make_synthetic.py --out "$data" --seed "$seed" "${make_options
 
 step "Pre-train a tiny VideoMAE-shaped backbone on trimmed clips"
 python tools/train.py configs/quickstart/pretrain_vit-tiny_synthetic.py --seed "$seed" \
-    --work-dir "$out/pretrain" --cfg-options data_root="$data" "${pretrain_options[@]}"
+    --work-dir "$out/pretrain" "${pretrain_options[@]}"
 
 train_and_test() { # config, folder
     python tools/train.py "configs/quickstart/$1.py" --seed "$seed" --work-dir "$2" --cfg-options \
-        data_root="$data" model.backbone.pretrained="$out/pretrain/last.pth" "${train_options[@]}"
-    python tools/test.py "configs/quickstart/$1.py" "$2/last.pth" --work-dir "$2" --cfg-options \
-        data_root="$data"
+        model.backbone.pretrained="$(cat "$out/pretrain/last_checkpoint")" "${train_options[@]}"
+    python tools/test.py "configs/quickstart/$1.py" "$(cat "$2/last_checkpoint")" --work-dir "$2"
 }
 step "Train and test AdaTAD + ActionFormer from raw video"
 train_and_test adatad_vit-tiny_actionformer_synthetic "$out"

@@ -37,6 +37,10 @@ class RoleOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         ValueError: If ``paramwise_cfg`` names an unknown role or nothing is left to train.
     """
 
+    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
+        # An empty paramwise_cfg would make the parent skip the groups altogether.
+        super().__init__(optim_wrapper_cfg, paramwise_cfg or dict(detector=dict()))
+
     def add_params(self, params: list[dict], module: nn.Module, **kwargs) -> None:
         """Fill ``params`` with one group per role and decay setting.
 
@@ -45,7 +49,7 @@ class RoleOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             module: The whole model.
             **kwargs: Unused; the parent's signature has more arguments.
         """
-        config = dict(self.paramwise_cfg or {})
+        config = dict(self.paramwise_cfg)
         unknown = set(config) - set(ROLES)
         if unknown:
             raise ValueError(
