@@ -84,7 +84,6 @@ class DetectionMetric(BaseMetric):
         )
         # A wrong file or subset should end the run before it starts, not after the last window.
         self._from_file = None if ann_file is None else self._read(ann_file, subset)
-        self._ground_truth: GroundTruth | None = None
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep the predictions of one batch of windows, one entry per window, on the CPU.
@@ -163,9 +162,7 @@ class DetectionMetric(BaseMetric):
     def _load_ground_truth(self) -> GroundTruth:
         if self._from_file is not None:
             return self._from_file
-        if self._ground_truth is None:
-            self._ground_truth = self._read(self._meta("ground_truth"))
-        return self._ground_truth
+        return self._read(self._meta("ground_truth"))
 
     def _dataset_videos(self) -> list[str]:
         """All videos of the dataset, in its order; unknown if the dataset does not tell."""

@@ -1,4 +1,5 @@
 import json
+import runpy
 import subprocess
 import sys
 import textwrap
@@ -280,35 +281,39 @@ RANK_SCRIPT = textwrap.dedent(
 )
 
 
-def run_ranks(folder, world):
-    """What each rank printed for either way of exchange, and the files written."""
-    folder.mkdir()
-    store = folder / "store"
+def results_of(out, folder):
+    """What the script printed for either way of exchange, and the files that it wrote."""
+    lines = [line.split(" metrics ") for line in out.splitlines() if line.startswith("samples")]
+    return lines, [(folder / f"{device}.json").read_text() for device in ("cpu", "gpu")]
+
+
+def test_two_processes_equal_one(tmp_path, monkeypatch, capsys):
+    script = tmp_path / "rank.py"
+    script.write_text(RANK_SCRIPT)
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    command = [sys.executable, str(script), "{}", "2", str(two / "store")]
     ranks = [
         subprocess.Popen(
-            [sys.executable, "-c", RANK_SCRIPT, str(rank), str(world), str(store)],
+            [part.format(rank) for part in command],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            cwd=folder,
+            cwd=two,
         )
-        for rank in range(world)
+        for rank in range(2)
     ]
-    outputs = []
-    for rank in ranks:
-        out, err = rank.communicate(timeout=120)
-        assert rank.returncode == 0, err
-        lines = [line for line in out.splitlines() if line.startswith("samples")]
-        assert len(lines) == 2
-        outputs.extend(line.split(" metrics ") for line in lines)
-    return outputs, [(folder / f"{device}.json").read_text() for device in ("cpu", "gpu")]
-
-
-def test_two_processes_equal_one(tmp_path):
-    single, written = run_ranks(tmp_path / "one", 1)
+    monkeypatch.chdir(one)
+    monkeypatch.setattr(sys, "argv", [str(script), "0", "1"])
+    runpy.run_path(str(script))
+    single, written = results_of(capsys.readouterr().out, one)
     metrics = single[0][1]
     assert single == [["samples 7", metrics]] * 2
     assert 0.05 < json.loads(metrics)["mAP"] < 0.95
-    double, written_by_two = run_ranks(tmp_path / "two", 2)
-    assert double == [["samples 4", metrics]] * 4  # the sampler padded one
-    assert written_by_two == written and written[0] == written[1]
+    assert written[0] == written[1]
+    for rank in ranks:
+        out, err = rank.communicate(timeout=120)
+        assert rank.returncode == 0, err
+        # The sampler padded the seven windows to four per rank.
+        assert results_of(out, two) == ([["samples 4", metrics]] * 2, written)
