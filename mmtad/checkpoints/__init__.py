@@ -3,7 +3,7 @@
 A key table of another project is one file that calls ``register_source``, and one import below.
 """
 
-from . import mmaction, opentad, videomae  # noqa: F401  (register their key tables)
+from . import actionformer, mmaction, opentad, videomae  # noqa: F401  (register their tables)
 from .key_tables import KeyTable, convert, known_sources, register_source
 from .pretrained import PretrainedWeights, load_weights
 from .report import LoadReport, align_keys, load_report

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from .key_tables import register_source
+
 # One transformer block: the two projects name its parts alike.
 _BLOCK = (
     (r"^(projection\.(?:stem|branch)\.\d+)\.ln1\.", r"\1.attn_norm."),
@@ -65,6 +67,7 @@ def _reshape(key: str, value: Tensor) -> Tensor:
     return value if value.is_floating_point() else value.float()  # OpenTAD's untrained normaliser
 
 
+@register_source("actionformer")
 def from_actionformer(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the weights of the authors' repository to those of ``TADDetector``.
 
@@ -80,6 +83,7 @@ def from_actionformer(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return _convert(state_dict, OFFICIAL_RULES)
 
 
+@register_source("opentad_actionformer")
 def from_opentad_actionformer(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the weights of OpenTAD's ActionFormer to those of ``TADDetector``.
 

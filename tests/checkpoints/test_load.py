@@ -273,7 +273,7 @@ def test_mmengine_checkpoint_with_averaged_weights(tmp_path):
         default_hooks=dict(logger=dict(type="LoggerHook", interval=1)),
         custom_hooks=[dict(type="EMAHook", momentum=0.5)],
         experiment_name="averaged_weights",
-        default_scope="mmengine",
+        default_scope="mmtad",
     )
     runner.train()
     checkpoint = load_checkpoint_safely(str(tmp_path / "epoch_1.pth"))
