@@ -7,6 +7,7 @@ from .masked_conv import (
     MaskedMaxPool1d,
     downsample_mask,
     fill_padding,
+    zero_padding,
 )
 from .position import AbsolutePosition, sinusoid_table
 from .presets import PRESETS, PyramidPreset, resolve_preset
@@ -30,4 +31,5 @@ __all__ = [
     "local_attention",
     "resolve_preset",
     "sinusoid_table",
+    "zero_padding",
 ]

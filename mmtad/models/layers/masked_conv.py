@@ -21,6 +21,21 @@ def fill_padding(x: Tensor, mask: Tensor, value: float = 0.0) -> Tensor:
     return x.masked_fill(~mask[:, None], value)
 
 
+def zero_padding(x: Tensor, mask: Tensor) -> Tensor:
+    """Zero the padded steps of a sequence whose values are finite.
+
+    A product: several times faster than :func:`fill_padding`, and it keeps the memory layout.
+
+    Args:
+        x: ``[B, C, T]``.
+        mask: Bool ``[B, T]``, True = valid.
+
+    Returns:
+        ``[B, C, T]``.
+    """
+    return x * mask[:, None].to(x.dtype)
+
+
 def downsample_mask(mask: Tensor, stride: int) -> Tensor:
     """Mask of a strided convolution's output: step ``i`` is valid if step ``i * stride`` was.
 
@@ -84,7 +99,7 @@ class MaskedConv1d(nn.Conv1d):
         Returns:
             ``[B, C_out, ceil(T / stride)]``.
         """
-        return fill_padding(super().forward(x), downsample_mask(mask, self.stride[0]))
+        return zero_padding(super().forward(x), downsample_mask(mask, self.stride[0]))
 
 
 class MaskedConvUnit(nn.Module):
@@ -126,7 +141,7 @@ class MaskedConvUnit(nn.Module):
             ``[B, C_out, T]``.
         """
         x = F.relu(self.norm(self.conv(x, mask)))
-        return fill_padding(x, mask) if self.remask else x
+        return zero_padding(x, mask) if self.remask else x
 
 
 class MaskedMaxPool1d(nn.Module):
@@ -156,4 +171,4 @@ class MaskedMaxPool1d(nn.Module):
         if self.skip_padding:
             x = fill_padding(x, mask, torch.finfo(x.dtype).min)
         x = F.max_pool1d(x, self.stride + 1, self.stride, padding=(self.stride + 1) // 2)
-        return fill_padding(x, downsample_mask(mask, self.stride))
+        return zero_padding(x, downsample_mask(mask, self.stride))

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .masked_conv import zero_padding
+
 
 def sinusoid_table(length: int, channels: int) -> Tensor:
     """Sine (even channels) and cosine (odd channels) of ``t / 10000^(2 floor(c / 2) / C)``.
@@ -64,4 +66,4 @@ class AbsolutePosition(nn.Module):
             positions = torch.stack(
                 [F.pad(self._positions(end), (0, length - end)) for end in ends]
             )
-        return x + positions.to(x.dtype) * mask[:, None].to(x.dtype)
+        return x + zero_padding(positions.to(x.dtype), mask)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from .attention import global_attention, local_attention
 from .drop_path import ScaledDropPath
-from .masked_conv import MaskedMaxPool1d, downsample_mask
+from .masked_conv import MaskedMaxPool1d, downsample_mask, zero_padding
 
 
 class MaskedConvAttention(nn.Module):
@@ -75,7 +75,7 @@ class MaskedConvAttention(nn.Module):
             out = global_attention(query, key, value, mask, dropout)
         else:
             out = local_attention(query, key, value, mask, self.window, dropout)
-        return self.dropout(self.proj(out.flatten(2))).masked_fill(~mask[..., None], 0.0)
+        return _zero_tokens(self.dropout(self.proj(out.flatten(2))), mask)
 
 
 class ConvTransformerBlock(nn.Module):
@@ -136,19 +136,21 @@ class ConvTransformerBlock(nn.Module):
             ``[B, C, ceil(T / stride)]`` (laid out channels-last) and its mask ``[B, ceil(T /
             stride)]``.
         """
-        normed = self.attn_norm(x.transpose(1, 2))
+        normed = self.attn_norm(x.transpose(1, 2)).transpose(1, 2)
         if self.isolate_padding:
-            normed = normed.masked_fill(~mask[..., None], 0.0)
-        skip = x
+            normed = zero_padding(normed, mask)
         if self.pool is not None:
-            skip = self.pool(x, mask)
+            x = self.pool(x, mask)
             mask = downsample_mask(mask, self.stride)
-        x = self.attn_path(self.attn(normed.transpose(1, 2), mask)) + skip.transpose(
-            1, 2
-        ).masked_fill(~mask[..., None], 0.0)
-        hidden = self.dropout(F.gelu(self.mlp_in(self.mlp_norm(x))))
-        hidden = self.dropout(self.mlp_out(hidden)).masked_fill(~mask[..., None], 0.0)
-        return (x + self.mlp_path(hidden)).transpose(1, 2), mask
+        tokens = zero_padding(x, mask).transpose(1, 2) + self.attn_path(self.attn(normed, mask))
+        hidden = self.dropout(F.gelu(self.mlp_in(self.mlp_norm(tokens))))
+        hidden = self.dropout(self.mlp_out(hidden))
+        return (tokens + self.mlp_path(_zero_tokens(hidden, mask))).transpose(1, 2), mask
+
+
+def _zero_tokens(x: Tensor, mask: Tensor) -> Tensor:
+    """Zero the padded steps of ``[B, T, C]``."""
+    return x * mask[..., None].to(x.dtype)
 
 
 def _linear(in_features: int, out_features: int) -> nn.Linear:

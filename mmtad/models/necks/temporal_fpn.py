@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mmtad.registry import MODELS
 
-from ..layers import ChannelLayerNorm, MaskedConv1d, fill_padding, resolve_preset
+from ..layers import ChannelLayerNorm, MaskedConv1d, resolve_preset, zero_padding
 
 
 @MODELS.register_module()
@@ -121,7 +121,7 @@ class FPN1D(BaseModule):
             length = laterals[level].shape[-1]
             coarse = F.interpolate(laterals[level + 1], scale_factor=2, mode="nearest")
             mixed = laterals[level] + coarse[..., :length]
-            laterals[level] = fill_padding(mixed, masks[level]) if isolate else mixed
+            laterals[level] = zero_padding(mixed, masks[level]) if isolate else mixed
         outs = [
             norm(conv(x, m))
             for norm, conv, x, m in zip(self.norms, self.fpn_convs, laterals, masks, strict=True)
@@ -132,7 +132,7 @@ class FPN1D(BaseModule):
 def _isolate(features: list[Tensor], masks: Sequence[Tensor], isolate: bool) -> list[Tensor]:
     if not isolate:
         return features
-    return [fill_padding(x, mask) for x, mask in zip(features, masks, strict=True)]
+    return [zero_padding(x, mask) for x, mask in zip(features, masks, strict=True)]
 
 
 def _check_levels(levels: Sequence, expected: int) -> None:
