@@ -20,12 +20,16 @@ SCOPE = "mmtad"
 
 
 def _child(name: str, parent: str, *locations: str) -> Registry:
-    return Registry(
+    registry = Registry(
         name,
         parent=getattr(parent_registry, parent),
         scope=SCOPE,
         locations=[f"mmtad.{location}" for location in locations],
     )
+    # MMEngine finds a scope among its own children and those of the root, so a grandchild is out
+    # of reach of every scope but MMAction2's. This makes `mmtad.X` resolve from all of them.
+    getattr(mmengine_registry, parent)._children.setdefault(SCOPE, registry)
+    return registry
 
 
 DATASETS = _child("dataset", "DATASETS", "datasets")
@@ -38,11 +42,5 @@ OPTIM_WRAPPERS = _child("optim_wrapper", "OPTIM_WRAPPERS", "engine")
 OPTIM_WRAPPER_CONSTRUCTORS = _child(
     "optimizer wrapper constructor", "OPTIM_WRAPPER_CONSTRUCTORS", "engine"
 )
-# MMEngine looks these up from its own root, which sees its direct children only.
-WEIGHT_INITIALIZERS = Registry(
-    "weight initializer",
-    parent=mmengine_registry.WEIGHT_INITIALIZERS,
-    scope=SCOPE,
-    locations=["mmtad.checkpoints"],
-)
+WEIGHT_INITIALIZERS = _child("weight initializer", "WEIGHT_INITIALIZERS", "checkpoints")
 VISUALIZERS = _child("visualizer", "VISUALIZERS", "visualization")

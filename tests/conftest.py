@@ -4,8 +4,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.registry import DefaultScope
+
+import mmtad  # noqa: F401
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def own_scope():
+    """Types without a prefix are ours, whatever scope an earlier test left behind."""
+    with DefaultScope.overwrite_default_scope("mmtad"):
+        yield
 
 
 @pytest.fixture(scope="session")
