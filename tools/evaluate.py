@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from mmtad.apis.cli import run_cli
-from mmtad.evaluation import detection_report, detection_table
+from mmtad.evaluation import comparison_table, detection_report, detection_table
 
 EXAMPLES = """examples:
   python tools/evaluate.py thumos14.json predictions.json --subset test
@@ -58,7 +58,12 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("ground_truth", metavar="GT", help="annotation file")
-    parser.add_argument("predictions", metavar="PREDICTIONS", help="result file of a detector")
+    parser.add_argument(
+        "predictions",
+        metavar="PREDICTIONS",
+        nargs="+",
+        help="result file of a detector; several are compared, a row each",
+    )
     parser.add_argument(
         "--tiou",
         default="0.3:0.7:0.1",
@@ -101,19 +106,26 @@ def main() -> None:
             for line in Path(args.blocked_videos).read_text().splitlines()
             if line.strip()
         ]
-    report = detection_report(
-        args.ground_truth,
-        args.predictions,
-        parse_tiou(args.tiou),
-        args.subset,
-        ignore_labels=args.ignore_labels,
-        blocked_videos=blocked,
-        drop_duplicates=not args.keep_duplicates,
-    )
+    reports = {
+        path: detection_report(
+            args.ground_truth,
+            path,
+            parse_tiou(args.tiou),
+            args.subset,
+            ignore_labels=args.ignore_labels,
+            blocked_videos=blocked,
+            drop_duplicates=not args.keep_duplicates,
+        )
+        for path in args.predictions
+    }
     console = Console()
     if not console.is_terminal:
         console.width = 240  # a pipe or a file has no width to fit into
-    console.print(detection_table(report, per_class=args.per_class))
+    if len(reports) > 1:
+        console.print(comparison_table(reports))
+    if len(reports) == 1 or args.per_class:
+        for report in reports.values():
+            console.print(detection_table(report, per_class=args.per_class))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from .detection_metric import DetectionMetric
 from .files import read_json, write_results
 from .ground_truth import GroundTruth, load_ground_truth
 from .predictions import Predictions, load_predictions
-from .tables import detection_table
+from .tables import comparison_table, detection_table
 
 __all__ = [
     "THUMOS_TIOU_THRESHOLDS",
@@ -18,6 +18,7 @@ __all__ = [
     "GroundTruth",
     "Predictions",
     "average_precision",
+    "comparison_table",
     "detection_report",
     "detection_table",
     "evaluate_detections",

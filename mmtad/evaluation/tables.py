@@ -1,5 +1,6 @@
 """Detection reports as tables for people; all numbers in percent."""
 
+from collections.abc import Mapping
 from io import StringIO
 
 import numpy as np
@@ -38,6 +39,32 @@ def detection_table(report: DetectionReport, per_class: bool = False) -> Table:
     if per_class:
         for label, count, row in zip(report.classes, report.num_instances, report.ap, strict=True):
             table.add_row(Text(label), str(count), *_percent(row))
+    return table
+
+
+def comparison_table(reports: Mapping[str, DetectionReport]) -> Table:
+    """Show the mAP of several results on one ground truth, a row each.
+
+    Args:
+        reports: Name of each result and its report; thresholds and ground truth must be the same.
+
+    Returns:
+        A rich table, values in percent.
+    """
+    first = next(iter(reports.values()))
+    title = (
+        f"mAP (%) on {first.num_videos:,} videos, {int(first.num_instances.sum()):,} annotated "
+        f"actions of {len(first.classes)} classes"
+    )
+    table = Table(title=title, box=box.ASCII2, title_justify="left", title_style="")
+    table.add_column("tIoU", no_wrap=True)
+    table.add_column("detections", justify="right", no_wrap=True)
+    for tiou in first.tiou_thresholds:
+        table.add_column(format_tiou(tiou), justify="right", no_wrap=True)
+    table.add_column("average", justify="right", no_wrap=True)
+    for name, report in reports.items():
+        numbers = _percent(report.ap.mean(axis=0))
+        table.add_row(Text(name), f"{report.num_predictions:,}", *numbers)
     return table
 
 

@@ -107,3 +107,11 @@ def test_tiou_ranges_end_exactly():
     assert parse_tiou("0.5:0.95:0.05") == [round(0.5 + 0.05 * i, 2) for i in range(10)]
     assert parse_tiou("0.5,0.75") == [0.5, 0.75]
     assert parse_tiou("0.5") == [0.5]
+
+
+def test_several_results_are_compared(files):
+    done = evaluate(files, "gt.json", "pred.json", "./pred.json")
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if "pred.json" in line]
+    assert len(rows) == 2
+    assert rows[0].split("|")[2:] == rows[1].split("|")[2:]
