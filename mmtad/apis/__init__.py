@@ -1,0 +1,4 @@
+from .inferencer import TADInferencer
+from .writers import save_results
+
+__all__ = ["TADInferencer", "save_results"]

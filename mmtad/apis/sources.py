@@ -3,6 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from ..datasets.transforms.loading import VideoReader
 
 VIDEO_SUFFIXES = frozenset(
     ".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
@@ -38,6 +41,30 @@ def find_videos(inputs: str | Path | Sequence[str | Path]) -> dict[str, Path]:
     if not files:
         raise ValueError("there is no video to look at: give a video file or a folder of videos")
     return dict(zip(_name(list(files)), files.values(), strict=True))
+
+
+def probe_video(path: str | Path) -> dict[str, Any]:
+    """Make what an annotation file says about a video from the file itself.
+
+    Args:
+        path: Video file.
+
+    Returns:
+        ``video_path``, ``duration`` (seconds), ``fps``, ``frame`` (their number) and no
+        ``annotations``.
+
+    Raises:
+        VideoReadError: If the file is no video or has no frames.
+    """
+    path = str(Path(path).resolve())
+    reader = VideoReader(path)
+    return {
+        "video_path": path,
+        "duration": len(reader) / reader.fps,
+        "fps": reader.fps,
+        "frame": len(reader),
+        "annotations": [],
+    }
 
 
 def _list_folder(folder: Path) -> list[Path]:
