@@ -1,0 +1,3 @@
+from .base import TADDataset
+
+__all__ = ["TADDataset"]

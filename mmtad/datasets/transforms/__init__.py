@@ -1,0 +1,22 @@
+from .clip import Clip
+from .color import ColorJitter
+from .formatting import PackTADInputs
+from .loading import DecodeFrames, OpenVideo, VideoReadError
+from .randaugment import RandAugment
+from .sampling import SampleFrames
+from .spatial import CenterCrop, Flip, RandomResizedCrop, ResizeClip
+
+__all__ = [
+    "CenterCrop",
+    "Clip",
+    "ColorJitter",
+    "DecodeFrames",
+    "Flip",
+    "OpenVideo",
+    "PackTADInputs",
+    "RandAugment",
+    "RandomResizedCrop",
+    "ResizeClip",
+    "SampleFrames",
+    "VideoReadError",
+]

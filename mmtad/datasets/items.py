@@ -1,0 +1,136 @@
+"""From the annotation of a video to the items of a dataset: one per video or one per window."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .annotations import VideoRecord
+from .transforms.loading import VideoReader, VideoReadError
+from .transforms.sampling import frames_per_sample
+from .windows import sampled_length, sliding_windows, visible_segments
+
+SAMPLINGS = ("random", "sliding", "resize")
+_FALLBACK_FPS = 25.0
+
+
+def check_lengths(lengths: Mapping[str, Any], window_overlap: float, test_mode: bool) -> None:
+    """Check the arguments of a dataset that say how long and how dense its samples are.
+
+    Raises:
+        ValueError: If one is out of range; it names the argument.
+    """
+
+    def require(fine: bool, name: str, remedy: str) -> None:
+        value = lengths.get(name, window_overlap)
+        if not fine:
+            raise ValueError(f"{name} must be {remedy}, got {value!r}")
+
+    size, steps, ratio = lengths["window_size"], lengths["frames_per_step"], lengths["crop_ratio"]
+    sampling = lengths["sampling"]
+    require(sampling in SAMPLINGS, "sampling", f"one of {SAMPLINGS}")
+    require(not (test_mode and sampling == "random"), "sampling", "sliding or resize in test mode")
+    require(isinstance(size, int) and size > 0, "window_size", "a number of frames above 0")
+    require(isinstance(steps, int) and steps > 0, "frames_per_step", "a whole number above 0")
+    require(size % steps == 0, "window_size", f"a multiple of frames_per_step ({steps})")
+    require(lengths["frame_stride"] > 0, "frame_stride", "above 0")
+    require(lengths["sample_fps"] is None or lengths["sample_fps"] > 0, "sample_fps", "above 0")
+    require(0 <= window_overlap < 1, "window_overlap", "at least 0 and below 1")
+    require(
+        ratio is None or (len(ratio) == 2 and 0 < ratio[0] <= ratio[1] <= 1),
+        "crop_ratio",
+        "None or a range (low, high) above 0 and up to 1",
+    )
+    require(0 <= lengths["min_visible"] <= 1, "min_visible", "a fraction from 0 to 1")
+
+
+def trainable(record: VideoRecord) -> list[tuple[float, float, str]]:
+    """The segments of a video that can be trained on: those that last."""
+    return [segment for segment in record.segments if segment[1] > segment[0]]
+
+
+def ground_truth(records: Sequence[VideoRecord]) -> dict[str, dict]:
+    """The annotation of some videos as an ActivityNet-style dict, in seconds."""
+    return {
+        "database": {
+            record.video_id: {
+                "subset": record.subset,
+                "duration": record.duration,
+                "annotations": [
+                    {"segment": [start, end], "label": label}
+                    for start, end, label in record.segments
+                ],
+            }
+            for record in records
+        }
+    }
+
+
+def make_items(
+    record: VideoRecord,
+    path: str,
+    labels: Mapping[str, int],
+    lengths: Mapping[str, Any],
+    window_overlap: float,
+    test_mode: bool,
+    drop_empty: bool,
+) -> list[dict[str, Any]]:
+    """Make the items of one video, the dicts that a pipeline starts from.
+
+    Args:
+        record: Annotation of the video.
+        path: Video file; opened only for sliding windows of a video without annotated length.
+        labels: Number of each class.
+        lengths: Facts about lengths that go into every item.
+        window_overlap: Of sliding windows.
+        test_mode: Keep segments without length.
+        drop_empty: Leave out sliding windows that show no action.
+
+    Returns:
+        One item, or one per sliding window.
+    """
+    segments = record.segments if test_mode else trainable(record)
+    item = dict(
+        lengths,
+        video_id=record.video_id,
+        video_path=path,
+        duration=record.duration,
+        fps=record.fps,
+        total_frames=record.frames,
+        gt_segments=np.array([one[:2] for one in segments], np.float32).reshape(-1, 2),
+        gt_labels=np.array([labels[one[2]] for one in segments], np.int64),
+        test_mode=test_mode,
+        window_start=0,
+        window_index=0,
+    )
+    if lengths["sampling"] != "sliding":
+        return [item]
+    item["fps"], item["total_frames"] = _length(record, path)
+    size, ratio = lengths["window_size"], frames_per_sample(item)
+    seconds = ratio / item["fps"]
+    starts = sliding_windows(sampled_length(item["total_frames"], ratio), size, window_overlap)
+    items = [
+        dict(item, window_start=start, window_index=index) for index, start in enumerate(starts)
+    ]
+    if not drop_empty:
+        return items
+
+    def shows_action(start: int) -> bool:
+        window = start * seconds, (start + size) * seconds
+        return visible_segments(item["gt_segments"], *window, lengths["min_visible"])[1].any()
+
+    return [item for item in items if shows_action(item["window_start"])]
+
+
+def _length(record: VideoRecord, path: str) -> tuple[float, int]:
+    """Frame rate and number of frames, annotated or else from the file."""
+    if record.fps and record.frames:
+        return record.fps, record.frames
+    if record.fps:
+        return record.fps, max(1, math.ceil(record.duration * record.fps - 1e-6))
+    try:
+        reader = VideoReader(path)
+    except VideoReadError:  # one window stands for the unreadable video
+        return _FALLBACK_FPS, record.frames or 1
+    return reader.fps, len(reader)
