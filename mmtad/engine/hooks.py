@@ -27,7 +27,7 @@ class SeedHook(Hook):
         set_random_seed(seed)
         dataset = runner.train_dataloader.dataset
         if hasattr(dataset, "set_epoch"):
-            dataset.set_epoch(runner.epoch)
+            dataset.set_epoch(runner.epoch, runner.seed)
 
 
 @HOOKS.register_module()

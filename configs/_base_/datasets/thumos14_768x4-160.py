@@ -21,7 +21,7 @@ classes = [
     "ThrowDiscus",
     "VolleyballSpiking",
 ]
-dataset = dict(
+common = dict(
     type="TADDataset",
     ann_file="data/thumos14/annotations/thumos14.json",
     data_root="data/thumos14",
@@ -30,3 +30,64 @@ dataset = dict(
     window_size=768,
     frame_stride=4,
 )
+train_pipeline = [
+    dict(type="OpenVideo", short_side=182),
+    dict(type="SampleFrames"),
+    dict(type="DecodeFrames"),
+    dict(type="RandomResizedCrop", size=160),
+    dict(type="Flip"),
+    dict(type="RandAugment"),
+    dict(type="ColorJitter"),
+    dict(type="PackTADInputs"),
+]
+test_pipeline = [
+    dict(type="OpenVideo", short_side=160),
+    dict(type="SampleFrames"),
+    dict(type="DecodeFrames"),
+    dict(type="CenterCrop", size=160),
+    dict(type="PackTADInputs"),
+]
+
+train_dataloader = dict(
+    batch_size=2,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type="DefaultSampler", shuffle=True),
+    collate_fn=dict(type="pseudo_collate"),
+    dataset=dict(
+        **common,
+        subset="Validation",
+        sampling="random",
+        min_visible=0.75,
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    collate_fn=dict(type="pseudo_collate"),
+    dataset=dict(
+        **common,
+        subset="Test",
+        sampling="sliding",
+        window_overlap=0.5,
+        # The field leaves these out: wrong annotations in two, nothing but Ambiguous in the third.
+        block_list=["video_test_0000270", "video_test_0001292", "video_test_0001496"],
+        pipeline=test_pipeline,
+        test_mode=True,
+    ),
+)
+test_dataloader = val_dataloader
+
+val_evaluator = dict(
+    type="DetectionMetric",
+    tiou_thresholds=[0.3, 0.4, 0.5, 0.6, 0.7],
+    post_processor=dict(
+        type="DetectionPostProcessor",
+        nms=dict(type="soft_nms", sigma=0.7, min_score=0.001),
+        max_per_video=2000,
+    ),
+)
+test_evaluator = val_evaluator
