@@ -35,40 +35,42 @@ def compile_loop(function: Callable) -> Callable:
 
 
 @compile_loop
-def _length_runs(starts, ends):
-    """Sort segments, given by ascending start, into runs of similar length.
+def _length_runs(starts, ends, by_start, groups, num_groups):
+    """Sort segments into runs of one group and similar length, each by ascending start.
 
     Returns:
-        ``(order, bounds, reach)``: the positions of the segments run by run (starts ascend in
-        each), the limits of the runs, and the largest end met so far in the run (ascending, so it
-        can be bisected).
+        ``(order, bounds, reach, first)``: the segments run by run, the limits of the runs, the
+        largest end met so far in the run (ascending, so it can be bisected), and the first run of
+        each group.
     """
-    n = len(starts)
-    bins = np.empty(n, np.int64)
-    fill = np.zeros(2 * _EXPONENT + 2, np.int64)
+    n, bins = len(starts), 2 * _EXPONENT + 1
+    keys = np.empty(n, np.int64)
+    fill = np.zeros(num_groups * bins + 1, np.int64)
     for i in range(n):
         length = ends[i] - starts[i]
         exponent = math.frexp(length)[1] if length > 0 else -_EXPONENT
-        bins[i] = min(max(exponent, -_EXPONENT), _EXPONENT) + _EXPONENT
-        fill[bins[i] + 1] += 1
-    bounds = np.zeros(len(fill), np.int64)
+        keys[i] = groups[i] * bins + min(max(exponent, -_EXPONENT), _EXPONENT) + _EXPONENT
+        fill[keys[i] + 1] += 1
+    bounds = np.zeros(min(n, num_groups * bins) + 1, np.int64)
+    first = np.zeros(num_groups + 1, np.int64)
     runs = 0
-    for b in range(1, len(fill)):
-        if fill[b] > 0:
+    for key in range(num_groups * bins):
+        if fill[key + 1] > 0:
             runs += 1
-            bounds[runs] = bounds[runs - 1] + fill[b]
-        fill[b] += fill[b - 1]
+            bounds[runs] = bounds[runs - 1] + fill[key + 1]
+            first[key // bins + 1] = runs
+        fill[key + 1] += fill[key]
     order = np.empty(n, np.int64)
-    for i in range(n):
-        order[fill[bins[i]]] = i
-        fill[bins[i]] += 1
+    for i in by_start:
+        order[fill[keys[i]]] = i
+        fill[keys[i]] += 1
     reach = np.empty_like(ends)
     for run in range(runs):
         furthest = ends[order[bounds[run]]]
         for j in range(bounds[run], bounds[run + 1]):
             furthest = max(furthest, ends[order[j]])
             reach[j] = furthest
-    return order, bounds[: runs + 1], reach
+    return order, bounds[: runs + 1], reach, first
 
 
 @compile_loop
@@ -105,38 +107,72 @@ def _sink(heap, size, position, keys, ranks):
 
 
 @compile_loop
-def _suppress(starts, ends, scores, ranks, method, iou_threshold, sigma, min_score, limit):
-    """Suppress within one group, given by ascending start: kept ranks and their lowered scores."""
-    order, bounds, reach = _length_runs(starts, ends)
-    starts, ends, ranks = starts[order], ends[order], ranks[order]
-    one = scores.dtype.type(1)
-    scores = scores[order]
+def suppress(
+    starts,
+    ends,
+    scores,
+    by_start,
+    groups,
+    num_groups,
+    method,
+    iou_threshold,
+    sigma,
+    min_score,
+    max_per_group,
+    max_total,
+):
+    """Run one of the three suppressions within each group on its own.
+
+    Args:
+        starts: ``[N]`` starts.
+        ends: ``[N]`` ends in the same unit.
+        scores: ``[N]`` scores >= 0.
+        by_start: ``[N]`` int64, the segments by ascending start.
+        groups: ``[N]`` int64 groups, each of 0 to ``num_groups - 1`` with at least one segment.
+        num_groups: Number of groups.
+        method: ``HARD``, ``LINEAR`` or ``GAUSSIAN``.
+        iou_threshold: Least overlap that counts for ``HARD`` and ``LINEAR``.
+        sigma: Width of ``GAUSSIAN``.
+        min_score: Segments whose score is or falls below are dropped.
+        max_per_group: At most this many segments are kept per group.
+        max_total: At most this many segments are kept.
+
+    Returns:
+        ``(kept, scores)``: indices of the kept segments and their lowered scores, which descend
+        (equal scores: lowest index first).
+    """
+    order, bounds, reach, first = _length_runs(starts, ends, by_start, groups, num_groups)
+    starts, ends, scores = starts[order], ends[order], scores[order]
+    one, eps = scores.dtype.type(1), scores.dtype.type(_LENGTH_EPS)
+    lengths = ends - starts + eps
     keys = scores.copy()
-    lengths = ends - starts + scores.dtype.type(_LENGTH_EPS)
     alive = scores >= min_score
     heap = np.flatnonzero(alive)
     size = len(heap)
     for position in range(size // 2 - 1, -1, -1):
-        _sink(heap, size, position, keys, ranks)
-    limit = min(limit, size)
-    kept_ranks, kept_scores = np.empty(limit, ranks.dtype), np.empty(limit, scores.dtype)
-    kept = 0
-    while size > 0 and kept < limit:
+        _sink(heap, size, position, keys, order)
+    room = np.full(num_groups, max_per_group)
+    max_total = min(max_total, size)
+    kept, kept_scores = np.empty(max_total, np.int64), np.empty(max_total, scores.dtype)
+    count = 0
+    while size > 0 and count < max_total:
         top = heap[0]
+        group = groups[order[top]]
+        selected = alive[top] and scores[top] == keys[top] and room[group] > 0
         if alive[top] and scores[top] < keys[top]:
             keys[top] = scores[top]
-            _sink(heap, size, 0, keys, ranks)
-            continue
-        size -= 1
-        heap[0] = heap[size]
-        _sink(heap, size, 0, keys, ranks)
-        if not alive[top]:
+        else:
+            size -= 1
+            heap[0] = heap[size]
+        _sink(heap, size, 0, keys, order)
+        if not selected:
             continue
         alive[top] = False
-        kept_ranks[kept], kept_scores[kept] = ranks[top], scores[top]
-        kept += 1
+        kept[count], kept_scores[count] = order[top], scores[top]
+        count += 1
+        room[group] -= 1
         start, end, length = starts[top], ends[top], lengths[top]
-        for run in range(len(bounds) - 1):
+        for run in range(first[group], first[group + 1]):
             stop = bounds[run + 1]
             for j in range(_first_beyond(reach, bounds[run], stop, start), stop):
                 if starts[j] >= end:
@@ -154,70 +190,28 @@ def _suppress(starts, ends, scores, ranks, method, iou_threshold, sigma, min_sco
                         alive[j] = False
                 if scores[j] < min_score:
                     alive[j] = False
-    return kept_ranks[:kept], kept_scores[:kept]
+    return kept[:count], kept_scores[:count]
 
 
 @compile_loop
-def suppress_groups(
-    starts, ends, scores, order, offsets, method, iou_threshold, sigma, min_score, limit
-):
-    """Run one of the three suppressions within each group on its own.
-
-    Args:
-        starts: ``[N]`` starts.
-        ends: ``[N]`` ends in the same unit.
-        scores: ``[N]`` scores >= 0.
-        order: ``[N]`` int64, the segments group by group, in each by ascending start.
-        offsets: ``[G + 1]`` int64, where the groups lie in ``order``.
-        method: ``HARD``, ``LINEAR`` or ``GAUSSIAN``.
-        iou_threshold: Least overlap that counts for ``HARD`` and ``LINEAR``.
-        sigma: Width of ``GAUSSIAN``.
-        min_score: Segments whose score is or falls below are dropped.
-        limit: At most this many segments are kept per group.
-
-    Returns:
-        ``(kept, scores)``: indices of the kept segments group by group and their lowered scores,
-        which descend in each group (equal scores: lowest index first).
-    """
-    kept = np.empty(len(order), np.int64)
-    lowered = np.empty(len(order), scores.dtype)
-    total = 0
-    for group in range(len(offsets) - 1):
-        members = order[offsets[group] : offsets[group + 1]]
-        indices, values = _suppress(
-            starts[members],
-            ends[members],
-            scores[members],
-            members,
-            method,
-            iou_threshold,
-            sigma,
-            min_score,
-            limit,
-        )
-        kept[total : total + len(indices)] = indices
-        lowered[total : total + len(indices)] = values
-        total += len(indices)
-    return kept[:total], lowered[:total]
-
-
-@compile_loop
-def vote(kept_starts, kept_ends, starts, ends, scores, iou_threshold, iou_weighted):
+def vote(kept_starts, kept_ends, starts, ends, scores, by_start, iou_threshold, iou_weighted):
     """Weighted mean boundaries of the segments around each kept one.
 
     Args:
         kept_starts: ``[M]`` starts of the segments to refine.
         kept_ends: ``[M]`` their ends.
-        starts: ``[N]`` starts of the voters, ascending.
+        starts: ``[N]`` starts of the voters.
         ends: ``[N]`` their ends.
         scores: ``[N]`` their scores.
+        by_start: ``[N]`` int64, the voters by ascending start.
         iou_threshold: Least overlap of a voter, above 0.
         iou_weighted: Weigh a vote by score and overlap instead of score alone.
 
     Returns:
         ``[M, 2]`` float64 refined segments; one without a voter of positive weight stays as it is.
     """
-    order, bounds, reach = _length_runs(starts, ends)
+    one_group = np.zeros(len(starts), np.int64)
+    order, bounds, reach, _ = _length_runs(starts, ends, by_start, one_group, 1)
     starts, ends, scores = starts[order], ends[order], scores[order]
     refined = np.empty((len(kept_starts), 2), np.float64)
     for i in range(len(kept_starts)):

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._nms_kernels import GAUSSIAN, HARD, LINEAR, suppress_groups, vote
+from ._nms_kernels import GAUSSIAN, HARD, LINEAR, suppress, vote
 
 _METHODS = {"nms": HARD, "linear": LINEAR, "gaussian": GAUSSIAN}
 
@@ -123,7 +123,7 @@ def batched_nms(
 
     Returns:
         ``(keep, scores)``: int64 ``[M]`` indices into the input and the lowered scores ``[M]``,
-        descending. Equal scores go by class, then by place in the input.
+        descending; of equal scores the first given goes first.
 
     Raises:
         ValueError: If shapes do not fit, a value is not finite, a score is negative or an option is
@@ -137,34 +137,31 @@ def batched_nms(
     if min(limits, default=0) < 0:
         raise ValueError(f"a cap on the number of segments must be >= 0, got {min(limits)}")
     starts, ends, values = _arrays(segments, scores)
-    order = np.argsort(starts)
-    offsets = np.array([0, len(order)])
+    groups, num_groups = np.zeros(len(starts), np.int64), 1
     if not class_agnostic:
         if labels is None or labels.shape != scores.shape:
             shape = None if labels is None else tuple(labels.shape)
-            raise ValueError(f"{len(order)} segments need as many labels, got the shape {shape}")
-        _, groups, counts = np.unique(
-            labels.detach().cpu().numpy(), return_inverse=True, return_counts=True
-        )
-        order = order[np.argsort(groups[order], kind="stable")]
-        offsets = np.concatenate([offsets[:1], np.cumsum(counts)])
+            raise ValueError(f"{len(starts)} segments need as many labels, got the shape {shape}")
+        classes, groups = np.unique(labels.detach().cpu().numpy(), return_inverse=True)
+        num_groups = len(classes)
     real = values.dtype.type
-    keep, lowered = suppress_groups(
+    keep, lowered = suppress(
         starts,
         ends,
         values,
-        order,
-        offsets,
+        np.argsort(starts),
+        groups,
+        num_groups,
         _METHODS[method],
         real(iou_threshold),
         real(sigma),
         real(min_score),
-        min(limits, default=len(order)),
+        len(starts) if max_per_class is None else max_per_class,
+        len(starts) if max_total is None else max_total,
     )
-    best = np.argsort(-lowered, kind="stable")[:max_total]
     return (
-        torch.from_numpy(keep[best]).to(segments.device),
-        torch.from_numpy(lowered[best]).to(scores),
+        torch.from_numpy(keep).to(segments.device),
+        torch.from_numpy(lowered).to(scores),
     )
 
 
@@ -199,14 +196,14 @@ def segment_voting(
         raise ValueError(f"the tIoU threshold of a vote must be in (0, 1], got {iou_threshold}")
     starts, ends, values = _arrays(segments, scores)
     kept_starts, kept_ends, _ = _arrays(kept, kept.new_zeros(len(kept)))
-    order = np.argsort(starts)
     real = values.dtype.type
     refined = vote(
         kept_starts.astype(real),
         kept_ends.astype(real),
-        starts[order],
-        ends[order],
-        values[order],
+        starts,
+        ends,
+        values,
+        np.argsort(starts),
         real(iou_threshold),
         iou_weighted,
     )

@@ -106,6 +106,28 @@ def test_classes_do_not_touch_each_other_and_caps_hold():
     assert keep.tolist() == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("method", ["gaussian", "linear", "nms"])
+@pytest.mark.parametrize("caps", [(None, None), (5, None), (None, 12), (5, 12)])
+def test_all_classes_at_once_equal_one_after_the_other(method, caps):
+    segments, scores = random_segments(300)
+    labels = torch.randint(4, (300,), generator=torch.Generator().manual_seed(2)) * 3 - 5
+    options = {"method": method, "iou_threshold": 0.3, "min_score": 0.1}
+    parts = []
+    for label in labels.unique():
+        members = (labels == label).nonzero()[:, 0]
+        keep, lowered = batched_nms(
+            segments[members], scores[members], class_agnostic=True, **options
+        )
+        parts.append((members[keep][: caps[0]], lowered[: caps[0]]))
+    keep, lowered = (torch.cat(part) for part in zip(*parts, strict=True))
+    order = lowered.argsort(descending=True)[: caps[1]]
+    result = batched_nms(
+        segments, scores, labels, max_per_class=caps[0], max_total=caps[1], **options
+    )
+    assert torch.equal(result[0], keep[order])
+    assert torch.equal(result[1], lowered[order])
+
+
 def test_hard_nms_keeps_the_best_and_is_idempotent():
     segments, scores = random_segments(200)
     keep = nms(segments, scores, iou_threshold=0.3)
