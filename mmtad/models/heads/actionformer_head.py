@@ -100,7 +100,9 @@ class ActionFormerHead(BaseModule):
         self.pre_nms_topk = pre_nms_topk
         self.topk_per_level = behaviour.topk_per_level if topk_per_level is None else topk_per_level
         self.min_duration = behaviour.min_duration if min_duration is None else min_duration
-        self.point_generator = TASK_UTILS.build(point_generator or dict(type="mmtad.PointGenerator"))
+        self.point_generator = TASK_UTILS.build(
+            point_generator or dict(type="mmtad.PointGenerator")
+        )
         self.assigner = TASK_UTILS.build(assigner or dict(type="mmtad.PointAssigner"))
         self.loss_cls = MODELS.build(loss_cls or dict(type="mmtad.SigmoidFocalLoss"))
         self.loss_reg = MODELS.build(loss_reg or dict(type="mmtad.OffsetIoULoss"))

@@ -1,0 +1,77 @@
+import pytest
+import torch
+from mmengine.structures import InstanceData
+
+from mmtad.checkpoints.actionformer import from_actionformer, from_opentad_actionformer
+from mmtad.registry import MODELS
+
+
+@pytest.fixture
+def actionformer_golden(golden):
+    """``actionformer_golden(case, **head)`` -> (detector with its weights, io, converter)."""
+
+    def load(name, **head):
+        state, io, _ = golden(name)
+        preset = "opentad" if name.endswith("opentad") else "official"
+        convert = from_opentad_actionformer if preset == "opentad" else from_actionformer
+        full = name.endswith("global")
+        neck = (
+            dict(type="FPN1D", in_channels=32, out_channels=32)
+            if full
+            else dict(type="FPNIdentity", channels=32)
+        )
+        ranges = ((0, 4), (4, 8), (8, 16), (16, 10000))
+        model = MODELS.build(
+            dict(
+                type="TADDetector",
+                projection=dict(
+                    type="ConvTransformerProjection",
+                    in_channels=32,
+                    out_channels=32,
+                    arch=(2, 2, 3),
+                    window=-1 if full else 5,
+                    max_seq_len=64,
+                    use_abs_pos=full,
+                    drop_path=0.0,
+                    preset=preset,
+                ),
+                neck=dict(num_levels=4, preset=preset, **neck),
+                head=dict(
+                    type="ActionFormerHead",
+                    num_classes=5,
+                    in_channels=32,
+                    feat_channels=32,
+                    point_generator=dict(
+                        type="PointGenerator", strides=(1, 2, 4, 8), regression_ranges=ranges
+                    ),
+                    preset=preset,
+                    **head,
+                ),
+            )
+        )
+        report = model.load_state_dict(convert(state), strict=False)
+        assert not report.unexpected_keys
+        assert set(report.missing_keys) <= {"head.normalizer.average"}
+        return model.eval(), io, convert
+
+    return load
+
+
+@pytest.fixture
+def training_batch():
+    """Padded features, masks and ground truth of the training part of a golden."""
+
+    def make(io):
+        train, batch = io["train"], io["batch_eval"]
+        masks = batch["masks"].reshape(3, 64)
+        features = train.get("feats", batch["feats"])
+        x = torch.zeros(3, 32, 64)
+        for target, source in zip(x, features, strict=True):
+            target[:, : source.shape[1]] = source
+        truth = [
+            InstanceData(segments=s, labels=k)
+            for s, k in zip(train["gt_segments"], train["gt_labels"], strict=True)
+        ]
+        return x, masks, truth
+
+    return make
