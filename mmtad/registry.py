@@ -38,9 +38,17 @@ MODELS = _child("model", "MODELS", "models")
 TASK_UTILS = _child("task util", "TASK_UTILS", "models", "postprocessing")
 METRICS = _child("metric", "METRICS", "evaluation")
 HOOKS = _child("hook", "HOOKS", "engine")
-OPTIM_WRAPPERS = _child("optim_wrapper", "OPTIM_WRAPPERS", "engine")
 OPTIM_WRAPPER_CONSTRUCTORS = _child(
     "optimizer wrapper constructor", "OPTIM_WRAPPER_CONSTRUCTORS", "engine"
 )
 WEIGHT_INITIALIZERS = _child("weight initializer", "WEIGHT_INITIALIZERS", "checkpoints")
+
+# Nothing of ours in these yet; without them MMEngine warns about every sampler, optimiser, ...
+DATA_SAMPLERS = _child("data sampler", "DATA_SAMPLERS", "datasets")
+LOOPS = _child("loop", "LOOPS", "engine")
+MODEL_WRAPPERS = _child("model_wrapper", "MODEL_WRAPPERS", "models")
+OPTIMIZERS = _child("optimizer", "OPTIMIZERS", "engine")
+OPTIM_WRAPPERS = _child("optim_wrapper", "OPTIM_WRAPPERS", "engine")
+PARAM_SCHEDULERS = _child("parameter scheduler", "PARAM_SCHEDULERS", "engine")
+VISBACKENDS = _child("vis_backend", "VISBACKENDS", "visualization")
 VISUALIZERS = _child("visualizer", "VISUALIZERS", "visualization")
