@@ -5,7 +5,7 @@ import json
 import logging
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,7 @@ def parse_videos(
     classes: Collection[str],
     ignore_labels: Collection[str],
     name: str,
+    probe: Callable[[VideoRecord], tuple[float, int] | None] | None = None,
 ) -> list[VideoRecord]:
     """Turn a database into records and log what had to be mended.
 
@@ -127,6 +128,8 @@ def parse_videos(
         classes: Known labels.
         ignore_labels: Labels that are left out, for example ``Ambiguous`` of THUMOS14.
         name: Where the database comes from, for messages.
+        probe: Reads frame rate and number of frames from the file of a video that the annotation
+            gives no duration, None if it cannot; the duration then is the end of the last segment.
 
     Raises:
         ValueError: If a number is missing or malformed, a segment is reversed, a label unknown, or
@@ -137,7 +140,7 @@ def parse_videos(
     known, ignored = set(classes), set(ignore_labels)
     records = []
     for video_id, info in database.items():
-        record = _parse_video(str(video_id), info, name)
+        record = _parse_video(str(video_id), info, name, probe)
         seen = set()
         for position, annotation in enumerate(info.get("annotations") or []):
             where = f"annotation {position} of video {video_id!r} in {name}"
@@ -162,7 +165,7 @@ def parse_videos(
     return records
 
 
-def _parse_video(video_id: str, info: Mapping, name: str) -> VideoRecord:
+def _parse_video(video_id: str, info: Mapping, name: str, probe: Callable | None) -> VideoRecord:
     where = f"of video {video_id!r} in {name}"
 
     def positive(*keys: str) -> float | None:
@@ -176,20 +179,35 @@ def _parse_video(video_id: str, info: Mapping, name: str) -> VideoRecord:
                 return value
         return None
 
-    duration, fps, frames = positive("duration"), positive("fps"), positive("frame")
-    if duration is None and fps and frames:
-        duration = frames / fps
-    if duration is None:
-        raise ValueError(f"'duration' {where} is missing; give it in seconds")
     subset, path = info.get("subset"), info.get("video_path")
-    return VideoRecord(
+    duration, fps, frames = positive("duration"), positive("fps"), positive("frame")
+    record = VideoRecord(
         video_id=video_id,
         subset=None if subset is None else str(subset),
-        duration=duration,
+        duration=duration or 0.0,
         fps=fps,
         frames=None if frames is None else int(frames),
         video_path=None if path is None else str(path),
     )
+    if not duration and not (fps and frames) and probe is not None:
+        record.fps, record.frames = probe(record) or (None, None)
+        record.duration = _last_end(info)
+    if not duration and record.fps and record.frames:
+        record.duration = record.frames / record.fps
+    if not record.duration > 0:
+        raise ValueError(f"'duration' {where} is missing; give it in seconds")
+    return record
+
+
+def _last_end(info: Mapping) -> float:
+    """End of the last segment, at least 1 second; malformed segments are reported elsewhere."""
+    ends = [1.0]
+    for annotation in info.get("annotations") or []:
+        segment = annotation.get("segment") if isinstance(annotation, Mapping) else None
+        if isinstance(segment, Sequence) and len(segment) == 2:
+            end = _number(segment[1])
+            ends.append(end if math.isfinite(end) else 0.0)
+    return max(ends)
 
 
 def _label(annotation: Any, known: set[str], ignored: set[str], where: str) -> str | None:

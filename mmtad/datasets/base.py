@@ -19,7 +19,7 @@ from .annotations import (
     select_subset,
 )
 from .items import check_lengths, ground_truth, make_items, trainable
-from .transforms.loading import VideoReadError
+from .transforms.loading import VideoReadError, probe_video
 from .worker_state import SampleClock, SharedFlags
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".flv", ".wmv")
@@ -165,7 +165,7 @@ class TADDataset(BaseDataset):
         chosen = {key: info for key, info in chosen.items() if key not in self.block_list}
         classes = self._classes or self._metainfo.get("classes")
         classes = list(classes or collect_labels(database, self.ignore_labels))
-        records = parse_videos(chosen, classes, self.ignore_labels, name)
+        records = parse_videos(chosen, classes, self.ignore_labels, name, self._probe)
         self._check_actions(records, name)
         if self.drop_empty:
             records = [record for record in records if trainable(record)]
@@ -211,6 +211,12 @@ class TADDataset(BaseDataset):
             if osp.isfile(stem + suffix):
                 return stem + suffix
         return stem + self.video_suffix
+
+    def _probe(self, record: VideoRecord) -> tuple[float, int] | None:
+        try:
+            return probe_video(self.find_video(record))
+        except VideoReadError:
+            return None
 
     def prepare_data(self, idx: int) -> dict:
         """Run the pipeline for an item.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .annotations import VideoRecord
-from .transforms.loading import VideoReader, VideoReadError
+from .transforms.loading import VideoReadError, probe_video
 from .transforms.sampling import frames_per_sample
 from .windows import sampled_length, sliding_windows, visible_segments
 
@@ -130,7 +130,6 @@ def _length(record: VideoRecord, path: str) -> tuple[float, int]:
     if record.fps:
         return record.fps, max(1, math.ceil(record.duration * record.fps - 1e-6))
     try:
-        reader = VideoReader(path)
+        return probe_video(path)
     except VideoReadError:  # one window stands for the unreadable video
         return _FALLBACK_FPS, record.frames or 1
-    return reader.fps, len(reader)

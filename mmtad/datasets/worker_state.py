@@ -24,8 +24,7 @@ class SampleClock:
 
     def __init__(self, items: int, seed: int | None = None):
         self._fixed = seed is not None
-        self._now = torch.tensor([0, torch.initial_seed() if seed is None else seed]) & (2**62 - 1)
-        self._now.share_memory_()
+        self._now = torch.tensor([0, _entropy(seed)]).share_memory_()
         self._requests = torch.zeros(items, dtype=torch.int64).share_memory_()
 
     def set_epoch(self, epoch: int, seed: int | None = None) -> None:
@@ -37,7 +36,7 @@ class SampleClock:
         """
         self._now[0] = epoch
         if not self._fixed:
-            self._now[1] = (torch.initial_seed() if seed is None else seed) & (2**62 - 1)
+            self._now[1] = _entropy(seed)
         self._requests.zero_()
 
     def tick(self, index: int) -> list[int]:
@@ -46,6 +45,11 @@ class SampleClock:
         request = int(self._requests[index])
         self._requests[index] += 1
         return [seed, epoch, request, index]
+
+
+def _entropy(seed: int | None) -> int:
+    """A seed in the range that int64 and numpy take."""
+    return (torch.initial_seed() if seed is None else seed) & (2**62 - 1)
 
 
 class SharedFlags:

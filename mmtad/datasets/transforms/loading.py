@@ -100,6 +100,16 @@ class VideoReader:
             raise VideoReadError(f"the video {self.path} {what}: {reason}") from error
 
 
+def probe_video(path: str) -> tuple[float, int]:
+    """Frames per second and number of frames of a video file.
+
+    Raises:
+        VideoReadError: If it is no readable video.
+    """
+    reader = VideoReader(path)
+    return reader.fps, len(reader)
+
+
 class BlankReader:
     """Stands in for a video that cannot be read: black frames.
 

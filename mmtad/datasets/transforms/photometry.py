@@ -97,7 +97,7 @@ def autocontrast() -> LookUp:
             used = np.flatnonzero(channel)
             low, high = int(used[0]), int(used[-1])
             values = np.arange(256, dtype=np.float64)
-            columns.append((values - low) * (255 / (high - low)) if high > low else values)
+            columns.append((values - low) * 255 / (high - low) if high > low else values)
         return _to_uint8(np.stack(columns, axis=-1))
 
     return LookUp(build)
@@ -111,7 +111,7 @@ def equalize() -> LookUp:
         for channel in histogram:
             below = np.cumsum(channel) - channel[np.flatnonzero(channel)[0]]
             total = below[-1]
-            columns.append(below * (255 / total) if total > 0 else np.arange(256.0))
+            columns.append(below * 255 / total if total > 0 else np.arange(256.0))
         return _to_uint8(np.stack(columns, axis=-1))
 
     return LookUp(build)
