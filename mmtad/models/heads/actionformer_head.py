@@ -31,9 +31,10 @@ class ActionFormerHead(BaseModule):
     valid points plus ``loss_weight`` times the overlap loss of the positive points, both divided by
     a running count of positives (:class:`LossNormalizer`).
 
-    Where the codes differ, ``preset`` decides. ``official`` keeps the top-k of every level and
-    drops segments of at most 0.05 steps; ``opentad`` keeps the top-k of all levels together and
-    drops none. Ours does as OpenTAD but drops empty segments, which no ground truth can match.
+    Where the codes differ, ``preset`` decides. ``official`` keeps the top-k of every level and drops
+    segments of at most 0.05 steps; ``opentad`` keeps the top-k of all levels together and drops
+    none (and with a single class keeps every point, which no preset does). Ours does as OpenTAD but
+    drops empty segments, which no ground truth can match.
 
     Args:
         num_classes: Number of classes K.

@@ -58,35 +58,45 @@ def local_attention(
     """
     batch, length, heads, width = query.shape
     radius = window // 2
-    block = min(max(MIN_BLOCK, 2 * radius), length)
+    block = max(MIN_BLOCK, 2 * radius)
+    outside = radius if length > block else 0  # steps of other blocks that a block needs
+    block = min(block, length)
     blocks = -(-length // block)
-    tail = blocks * block - length
-    span = block + 2 * radius
+    tail = (0, 0, 0, 0, 0, blocks * block - length)
+
+    def cut(x: Tensor) -> Tensor:
+        return F.pad(x, tail).unflatten(1, (blocks, block))
 
     def neighbourhoods(x: Tensor) -> Tensor:
-        x = F.pad(x, (0, 0, 0, 0, radius, radius + tail))
-        return x.unfold(1, span, block).permute(0, 1, 2, 4, 3).flatten(0, 1)
+        return _with_neighbours(cut(x), outside).flatten(0, 1).transpose(1, 2)
 
-    query = F.pad(query, (0, 0, 0, 0, 0, tail)).view(batch * blocks, block, heads, width)
+    valid = mask[..., None, None]
+    queries, keys = cut(valid), _with_neighbours(cut(valid), outside)
+    shift = torch.arange(keys.shape[2], device=mask.device) - outside
+    band = (shift - torch.arange(block, device=mask.device)[:, None]).abs() <= radius
+    # A padded query sees everything: a row without a single allowed key would be NaN.
+    allowed = (band & keys.flatten(2)[:, :, None]) | ~queries.flatten(2)[..., None]
     out = F.scaled_dot_product_attention(
-        query.transpose(1, 2),
+        cut(query).flatten(0, 1).transpose(1, 2),
         neighbourhoods(key),
         neighbourhoods(value),
-        attn_mask=_band_mask(mask, radius, block, tail),
+        attn_mask=allowed.flatten(0, 1)[:, None],
         dropout_p=dropout,
     )
     return out.transpose(1, 2).reshape(batch, blocks * block, heads, width)[:, :length]
 
 
-def _band_mask(mask: Tensor, radius: int, block: int, tail: int) -> Tensor:
-    """Steps that the queries of each block see: bool ``[B * blocks, 1, block, span]``."""
-    span = block + 2 * radius
-    shift = (
-        torch.arange(span, device=mask.device) - torch.arange(block, device=mask.device)[:, None]
-    )
-    band = (shift >= 0) & (shift <= 2 * radius)
-    keys = F.pad(mask, (radius, radius + tail)).unfold(1, span, block)
-    queries = F.pad(mask, (0, tail)).unflatten(1, (-1, block))
-    # A padded query sees everything: a row without a single allowed key would be NaN.
-    allowed = (band & keys[:, :, None]) | ~queries[..., None]
-    return allowed.flatten(0, 1)[:, None]
+def _with_neighbours(x: Tensor, radius: int) -> Tensor:
+    """Put the end of the block before and the start of the block after around every block.
+
+    Args:
+        x: ``[B, blocks, block, ...]`` with ``block >= radius``.
+        radius: Steps taken from either side; zeros where there is no block.
+
+    Returns:
+        ``[B, blocks, block + 2 * radius, ...]``.
+    """
+    inner = (0, 0) * (x.dim() - 2)
+    before = F.pad(x[:, :-1, x.shape[2] - radius :], (*inner, 1, 0))
+    after = F.pad(x[:, 1:, :radius], (*inner, 0, 1))
+    return torch.cat([before, x, after], dim=2)

@@ -52,8 +52,7 @@ def downsample_mask(mask: Tensor, stride: int) -> Tensor:
 class ChannelLayerNorm(nn.LayerNorm):
     """Layer norm over the channels of ``[B, C, T]``.
 
-    The result is laid out channels-last in memory, so that a following linear layer or norm over
-    ``x.transpose(1, 2)`` needs no copy.
+    The result is contiguous: what follows is a convolution, and mixing layouts is slow.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,7 +64,7 @@ class ChannelLayerNorm(nn.LayerNorm):
         Returns:
             ``[B, C, T]``.
         """
-        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+        return super().forward(x.transpose(1, 2)).transpose(1, 2).contiguous()
 
 
 class MaskedConv1d(nn.Conv1d):

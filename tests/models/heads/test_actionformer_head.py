@@ -100,9 +100,11 @@ def test_selection_by_preset_and_override():
 
 
 def test_no_empty_segment_by_default():
-    head = build()
-    torch.nn.init.constant_(head.reg_out.bias, -100.0)
-    assert [len(x) for x in head.predict(*pyramid())] == [0, 0]
+    for per_level in (True, False):
+        head = build(topk_per_level=per_level)
+        torch.nn.init.constant_(head.reg_out.bias, -100.0)
+        for found in head.predict(*pyramid()):
+            assert found.segments.shape == (0, 2) and found.labels.dtype == torch.int64
 
 
 def test_wrong_configs_are_named():
