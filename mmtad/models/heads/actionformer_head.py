@@ -27,14 +27,14 @@ class ActionFormerHead(BaseModule):
     """Every point of a pyramid predicts class probabilities and its distances to start and end.
 
     `ActionFormer: Localizing Moments of Actions with Transformers
-    <https://arxiv.org/abs/2202.07925>`_, sections 3.3 to 3.5. Loss (eq. 6): focal loss over all
-    valid points plus ``loss_weight`` times the overlap loss of the positive points, both divided by
-    a running count of positives (:class:`LossNormalizer`).
+    <https://arxiv.org/abs/2202.07925>`_. The loss is ``(sum over valid points of focal +
+    loss_weight * sum over positive points of DIoU) / N+``, N+ a running count
+    (:class:`LossNormalizer`).
 
-    Where the codes differ, ``preset`` decides. ``official`` keeps the top-k of every level and drops
-    segments of at most 0.05 steps; ``opentad`` keeps the top-k of all levels together and drops
-    none (and with a single class keeps every point, which no preset does). Ours does as OpenTAD but
-    drops empty segments, which no ground truth can match.
+    Where the codes differ, ``preset`` decides. ``official`` keeps the top-k of every level and
+    drops segments of at most 0.05 steps; ``opentad`` keeps the top-k of all levels together and
+    drops none (and with a single class keeps every point, which no preset does). Ours does as
+    OpenTAD but drops empty segments, which no ground truth can match.
 
     Args:
         num_classes: Number of classes K.

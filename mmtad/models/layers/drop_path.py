@@ -7,7 +7,7 @@ from torch import Tensor, nn
 class ScaledDropPath(nn.Module):
     """Learnable scale per channel, then stochastic depth per sample.
 
-    Scales of `Going deeper with Image Transformers <https://arxiv.org/abs/2103.17239>`_, eq. 2,
+    Scales of `Going deeper with Image Transformers <https://arxiv.org/abs/2103.17239>`_,
     with `stochastic depth <https://arxiv.org/abs/1603.09382>`_. The public ActionFormer code leaves
     the scale out when the rate is 0; here it is always there, so that the rate never changes the
     parameters.

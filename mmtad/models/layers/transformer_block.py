@@ -12,7 +12,7 @@ class MaskedConvAttention(nn.Module):
     """Multi-head attention whose queries, keys and values first pass a depth-wise convolution.
 
     The convolution (kernel 3, no bias) carries the relative position and, with stride 2, the
-    down-sampling. `ActionFormer <https://arxiv.org/abs/2202.07925>`_, section 3.2.
+    down-sampling. `ActionFormer <https://arxiv.org/abs/2202.07925>`_.
 
     Args:
         channels: Channels C.
@@ -83,7 +83,7 @@ class ConvTransformerBlock(nn.Module):
 
     ``y = pool(x) + path(attention(norm(x)))``, ``z = y + path(mlp(norm(y)))`` where ``pool`` is
     max-pooling (kernel 3, stride 2) when down-sampling, and ``path`` is :class:`ScaledDropPath`.
-    `ActionFormer <https://arxiv.org/abs/2202.07925>`_, eq. 3 and 4.
+    `ActionFormer <https://arxiv.org/abs/2202.07925>`_.
 
     Args:
         channels: Channels C.

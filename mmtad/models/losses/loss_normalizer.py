@@ -8,10 +8,10 @@ from torch import Tensor, nn
 class LossNormalizer(nn.Module):
     """Exponential moving average of the number of positive points per process.
 
-    ActionFormer, section 4: with batches of two, dividing by the count of the batch itself is too
-    noisy. The average is a float buffer and so part of the checkpoint. In the authors' code it is a
-    plain attribute that resuming loses; OpenTAD keeps a buffer too, and like it we divide by the
-    count itself in evaluation mode.
+    `ActionFormer <https://arxiv.org/abs/2202.07925>`_: with batches of two, dividing by the count
+    of the batch itself is too noisy. The average is a float buffer and so part of the checkpoint.
+    In the authors' code it is a plain attribute that resuming loses; OpenTAD keeps a buffer too,
+    and like it we divide by the count itself in evaluation mode.
 
     Args:
         init_value: Start of the average.

@@ -24,7 +24,7 @@ class ConvTransformerProjection(BaseModule):
     """Multi-scale transformer over a feature sequence.
 
     `ActionFormer: Localizing Moments of Actions with Transformers
-    <https://arxiv.org/abs/2202.07925>`_, section 3.2: embedding convolutions, ``stem`` blocks at
+    <https://arxiv.org/abs/2202.07925>`_: embedding convolutions, ``stem`` blocks at
     full length (the last gives level 0), then one block per further level, each of which halves the
     time axis. Any length is accepted.
 

@@ -12,7 +12,7 @@ class PointAssigner:
 
     A point is positive for an action if it lies strictly inside the action and within ``radius``
     strides of its centre, and its distance to the farther boundary lies in the range of its level.
-    `ActionFormer <https://arxiv.org/abs/2202.07925>`_, section 3.4, after `FCOS
+    `ActionFormer <https://arxiv.org/abs/2202.07925>`_, after `FCOS
     <https://arxiv.org/abs/1904.01355>`_.
 
     Args:

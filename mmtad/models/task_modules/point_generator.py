@@ -12,7 +12,7 @@ from mmtad.registry import TASK_UTILS
 class PointGenerator:
     """One point per step and level, at ``t = i * stride`` without a half-cell offset.
 
-    `ActionFormer <https://arxiv.org/abs/2202.07925>`_, section 3.3. A point of a level answers for
+    `ActionFormer <https://arxiv.org/abs/2202.07925>`_. A point of a level answers for
     actions whose farther boundary lies within the level's regression range.
 
     Args:
