@@ -35,7 +35,7 @@ class LossNormalizer(nn.Module):
             num_positive: Scalar, positives in the batch of this process.
 
         Returns:
-            Float scalar >= some positive number, detached.
+            Positive float scalar without gradient.
         """
         count = num_positive.detach().to(self.average.dtype, copy=True)
         all_reduce(count, "mean")
