@@ -22,12 +22,24 @@ class SeedHook(Hook):
 
     def before_train_epoch(self, runner) -> None:
         """Before the loader of the epoch is started, since that draws a seed for its workers."""
-        mixed = np.random.SeedSequence([runner.seed, runner.epoch, get_rank()])
-        seed = int(mixed.generate_state(1)[0])
-        set_random_seed(seed)
-        dataset = runner.train_dataloader.dataset
+        self._seed(runner)
+        sampler, dataset = runner.train_dataloader.sampler, runner.train_dataloader.dataset
+        if hasattr(sampler, "seed") and not runner._randomness_cfg.get("diff_rank_seed"):
+            sampler.seed = runner.seed  # it was built before a resumed seed was known
         if hasattr(dataset, "set_epoch"):
             dataset.set_epoch(runner.epoch, runner.seed)
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
+        """Once more before the first step.
+
+        Starting a loader draws a number, but one with persistent workers starts once in a run.
+        """
+        if batch_idx == 0:
+            self._seed(runner)
+
+    def _seed(self, runner) -> None:
+        mixed = np.random.SeedSequence([runner.seed, runner.epoch, get_rank()])
+        set_random_seed(int(mixed.generate_state(1)[0]))
 
 
 @HOOKS.register_module()
