@@ -1,6 +1,7 @@
 """A clip of video with the operations that are still to be done on it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
@@ -142,8 +143,8 @@ def make_resampler(
 ) -> Callable[[np.ndarray, np.ndarray], None]:
     """Make the function that brings one frame into another geometry.
 
-    Without rotation or shear, and inside the frame, that is a crop to whole pixels (off by at most
-    half a pixel), a resize and a flip, several times faster than the general bilinear warp.
+    Without rotation or shear that is a crop to whole pixels (off by at most half a pixel), a resize
+    and a flip, several times faster than the general bilinear warp.
 
     Args:
         matrix: ``[3, 3]``, coordinates in the target -> coordinates in the source, where pixel i
@@ -155,11 +156,9 @@ def make_resampler(
         ``function(frame, out)``, filling ``out``.
     """
     if abs(matrix[0, 1]) < 1e-9 and abs(matrix[1, 0]) < 1e-9:
-        left, right = _interval(matrix[0, 0], matrix[0, 2], target[1])
-        top, bottom = _interval(matrix[1, 1], matrix[1, 2], target[0])
-        if 0 <= left < right <= source[1] and 0 <= top < bottom <= source[0]:
-            mirrored = (bool(matrix[0, 0] < 0), bool(matrix[1, 1] < 0))
-            return _crop_resampler((left, top, right, bottom), target, mirrored)
+        columns = _Span.of(matrix[0, 0], matrix[0, 2], source[1], target[1])
+        rows = _Span.of(matrix[1, 1], matrix[1, 2], source[0], target[0])
+        return _crop_resampler(rows, columns, target)
     rows, columns = np.mgrid[: target[0], : target[1]] + 0.5
     points = np.stack([columns, rows, np.ones_like(rows)], axis=-1) @ matrix[:2].T - 0.5
     maps = cv2.convertMaps(*np.moveaxis(points.astype(np.float32), -1, 0).copy(), cv2.CV_16SC2)
@@ -172,31 +171,50 @@ def make_resampler(
     return warp
 
 
+@dataclass(frozen=True)
+class _Span:
+    """Along one axis: pixels ``source`` of a frame fill pixels ``target`` of the result."""
+
+    source: slice
+    target: slice
+    mirrored: bool
+
+    @classmethod
+    def of(cls, scale: float, offset: float, source: int, target: int) -> "_Span":
+        begin, end = sorted((offset, offset + scale * target))
+        first, last = max(0, round(begin)), min(source, round(end))
+        if first >= last:  # nothing of the frame is in sight
+            return cls(slice(0, 0), slice(0, 0), scale < 0)
+        pixel = abs(scale)
+        left = 0 if first <= begin + 0.5 else round((first - begin) / pixel)
+        right = target if last >= end - 0.5 else round((last - begin) / pixel)
+        return cls(slice(first, last), slice(left, max(right, left)), scale < 0)
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        return self.source.stop - self.source.start, self.target.stop - self.target.start
+
+
 def _crop_resampler(
-    box: tuple[int, int, int, int], target: tuple[int, int], mirrored: tuple[bool, bool]
+    rows: _Span, columns: _Span, size: tuple[int, int]
 ) -> Callable[[np.ndarray, np.ndarray], None]:
-    left, top, right, bottom = box
-    height, width = target
-    shrinks = right - left >= 2 * width and bottom - top >= 2 * height
+    (source_height, height), (source_width, width) = rows.lengths, columns.lengths
+    shrinks = source_height >= 2 * height and source_width >= 2 * width
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    same_size = (bottom - top, right - left) == target
-    flip_code = {(True, False): 1, (False, True): 0, (True, True): -1}.get(mirrored)
+    flip_code = {(1, 0): 1, (0, 1): 0, (1, 1): -1}.get((columns.mirrored, rows.mirrored))
 
     def crop(frame: np.ndarray, out: np.ndarray) -> None:
-        cut = frame[top:bottom, left:right]
-        if same_size:
-            out[:] = cut
-        else:
-            cv2.resize(cut, (width, height), dst=out, interpolation=interpolation)
+        if (height, width) != size:
+            out[:] = FILL
+        cut, place = frame[rows.source, columns.source], out[rows.target, columns.target]
+        if (height, width) == (source_height, source_width):
+            place[:] = cut
+        elif height and width:
+            cv2.resize(cut, (width, height), dst=place, interpolation=interpolation)
         if flip_code is not None:
             cv2.flip(out, flip_code, dst=out)
 
     return crop
-
-
-def _interval(scale: float, offset: float, length: int) -> tuple[int, int]:
-    ends = sorted((offset, offset + scale * length))
-    return round(ends[0]), round(ends[1])
 
 
 def _frames(source: FrameSource) -> Iterator[np.ndarray]:

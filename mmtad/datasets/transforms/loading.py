@@ -148,10 +148,14 @@ class VideoFrames:
 
     def chunks(self) -> Iterator[np.ndarray]:
         """Decode the frames; can be done once."""
+        reader, self._reader = self._reader, None
         yield self._first
         step = max(1, min(_CHUNK_FRAMES, _CHUNK_BYTES // self._first.nbytes))
         for start in range(1, len(self._indices), step):
-            yield self._reader.read(self._indices[start : start + step])
+            chunk = reader.read(self._indices[start : start + step])
+            if start + step >= len(self._indices):
+                reader = None  # its threads would go on to decode what nobody asked for
+            yield chunk
 
 
 @TRANSFORMS.register_module()

@@ -17,9 +17,14 @@ _STATISTICS_FRAMES = 16  # mean and histogram of a clip are taken from about thi
 
 @dataclass(frozen=True)
 class ColorMatrix:
-    """Affine change of colour; ``build`` makes [3, 4] from the mean colour [3] of the clip."""
+    """Affine change of colour.
+
+    ``build`` makes [3, 4] from the mean colour [3] of the clip or, if ``from_histogram``, from its
+    histogram [3, 256].
+    """
 
     build: Callable[[np.ndarray], np.ndarray]
+    from_histogram: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,19 +93,20 @@ def solarize(threshold: float) -> LookUp:
     return LookUp(lambda histogram: table)
 
 
-def autocontrast() -> LookUp:
+def autocontrast() -> ColorMatrix:
     """Stretch each channel to the full range."""
 
     def build(histogram: np.ndarray) -> np.ndarray:
-        columns = []
-        for channel in histogram:
+        scale, bias = np.ones(3), np.zeros(3)
+        for index, channel in enumerate(histogram):
             used = np.flatnonzero(channel)
             low, high = int(used[0]), int(used[-1])
-            values = np.arange(256, dtype=np.float64)
-            columns.append((values - low) * 255 / (high - low) if high > low else values)
-        return _to_uint8(np.stack(columns, axis=-1))
+            if high > low:
+                scale[index] = 255 / (high - low)
+                bias[index] = -low * scale[index]
+        return _affine(np.diag(scale), bias)
 
-    return LookUp(build)
+    return ColorMatrix(build, from_histogram=True)
 
 
 def equalize() -> LookUp:
@@ -137,17 +143,18 @@ def apply_photometry(frames: np.ndarray, ops: Sequence[ColorOp]) -> np.ndarray:
     if not ops or not frames.size:
         return frames
     flat = frames.reshape(-1, frames.shape[2], 3)
-    matrix = mean = None
+    matrix, mean = np.eye(4), None
     for op in ops:
-        if isinstance(op, ColorMatrix):
+        if isinstance(op, ColorMatrix) and not op.from_histogram:
             mean = _mean(_histogram(frames)) if mean is None else mean
             step = _square(op.build(mean))
-            mean = np.clip(step[:3, :3] @ mean + step[:3, 3], 0, 255)
-            matrix = step if matrix is None else step @ matrix
+            matrix, mean = step @ matrix, np.clip(step[:3, :3] @ mean + step[:3, 3], 0, 255)
             continue
         _multiply(flat, matrix)
-        matrix = mean = None
-        if isinstance(op, LookUp):
+        matrix, mean = np.eye(4), None
+        if isinstance(op, ColorMatrix):
+            _multiply(flat, _square(op.build(_histogram(frames))))
+        elif isinstance(op, LookUp):
             table = op.build(_histogram(frames))
             cv2.LUT(flat, table if table.ndim == 1 else table[None], dst=flat)
         else:
@@ -165,8 +172,8 @@ def _square(matrix: np.ndarray) -> np.ndarray:
     return np.concatenate([matrix, [[0.0, 0.0, 0.0, 1.0]]])
 
 
-def _multiply(flat: np.ndarray, matrix: np.ndarray | None) -> None:
-    if matrix is not None and not np.allclose(matrix, np.eye(4), atol=1e-7):
+def _multiply(flat: np.ndarray, matrix: np.ndarray) -> None:
+    if not np.allclose(matrix, np.eye(4), atol=1e-7):
         cv2.transform(flat, matrix[:3].astype(np.float32), dst=flat)
 
 

@@ -73,10 +73,27 @@ def test_shift_shows_what_the_crop_left_out_and_grey_beyond(still):
     clip.warp(np.eye(2), (15, 0))
     assert np.array_equal(clip.numpy(), still[:, 10:30, 35:55])
     clip = Clip.of(still)
-    clip.warp(np.eye(2), (-25, 0))
+    clip.warp(np.eye(2), (-25, 7))
     found = clip.numpy()
-    assert (found[:, :, :24] == FILL).all()
-    assert np.array_equal(found[:, :, 25:], still[:, :, :35])
+    assert (found[:, :, :25] == FILL).all() and (found[:, 33:] == FILL).all()
+    assert np.array_equal(found[:, :33, 25:], still[:, 7:, :35])
+    clip.warp(np.eye(2), (0, 200))
+    assert (clip.numpy() == FILL).all()
+
+
+@pytest.mark.parametrize("shift", [(-30, 0), (31, 5), (0, -17), (-9, 11)])
+@pytest.mark.parametrize("flip", [True, False])
+def test_scaled_shift_agrees_with_the_general_warp(still, shift, flip):
+    fast, general = Clip.of(still), Clip.of(still)
+    for clip in (fast, general):
+        if flip:
+            clip.flip()
+        clip.resize(60, 90)
+        clip.warp(np.eye(2), shift)
+    general.warp(np.array([[1, 1e-6], [-1e-6, 1.0]]))
+    apart = difference(fast.numpy(), general.numpy())
+    # The crop is rounded to whole pixels of the frame, and the seam is sharp.
+    assert np.median(apart) <= 3 and (apart.max(axis=(0, 3)) > 40).mean() < 0.05
 
 
 def test_general_warp_agrees_with_the_fast_path(still):
