@@ -5,7 +5,7 @@ custom_imports = dict(imports=["mmtad"])  # mends what MMAction2 1.2.0 misses on
 data_root = "{{$MMTAD_SYNTHETIC:data/synthetic}}/clips/"
 work_dir = "work_dirs/quickstart/pretrain"
 num_classes = 6  # `--clip-classes` of tools/data/make_synthetic.py
-epochs = 8
+epochs = 6
 
 model = dict(
     type="Recognizer3D",
@@ -77,7 +77,7 @@ val_evaluator = dict(type="AccMetric", metric_options=dict(top_k_accuracy=dict(t
 train_cfg = dict(by_epoch=True, max_epochs=epochs, val_interval=epochs // 2)
 val_cfg = dict()
 optim_wrapper = dict(
-    optimizer=dict(type="AdamW", lr=1e-3, weight_decay=0.05), clip_grad=dict(max_norm=5.0)
+    optimizer=dict(type="AdamW", lr=2e-3, weight_decay=0.05), clip_grad=dict(max_norm=5.0)
 )
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=20),

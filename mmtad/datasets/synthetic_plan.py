@@ -42,7 +42,7 @@ class SyntheticSpec:
     """
 
     seed: int = 0
-    train_videos: int = 80
+    train_videos: int = 120
     test_videos: int = 24
     train_clips: int = 1200
     val_clips: int = 160
@@ -53,17 +53,17 @@ class SyntheticSpec:
     empty_fraction: float = 0.1
     adjacent_fraction: float = 0.2
     action_classes: tuple[str, ...] = (
-        "circle_clockwise",
-        "circle_counterclockwise",
+        "circle",
+        "grow",
         "hop",
-        "pulse",
-        "rock",
+        "shrink",
+        "spin",
         "sway",
     )
     video_style: SceneStyle = field(default_factory=SceneStyle)
     clip_classes: tuple[str, ...] = (
-        "grow",
-        "shrink",
+        "pulse",
+        "rock",
         "slide_down",
         "slide_left",
         "slide_right",

@@ -86,10 +86,12 @@ def _circle(u: np.ndarray, amplitude: float, start: float) -> dict[str, np.ndarr
 
 # Each motion changes a track, given the cycles u [n] passed so far, the amplitude a (share of the
 # side) and a random phase p (0 to 1). All come back to their start after whole cycles, so that only
-# the motion tells an action from a rest.
+# the motion tells an action from a rest. "spin" and "circle" go either way round.
 MOTIONS: dict[str, Callable[[np.ndarray, float, float], dict[str, np.ndarray]]] = {
+    "spin": lambda u, a, p: {"angle": 2 * np.pi * (u if p < 0.5 else -u)},
     "spin_clockwise": lambda u, a, p: {"angle": 2 * np.pi * u},
     "spin_counterclockwise": lambda u, a, p: {"angle": -2 * np.pi * u},
+    "circle": lambda u, a, p: _circle(u if p < 0.5 else -u, a, 2 * p),
     "circle_clockwise": lambda u, a, p: _circle(u, a, p),
     "circle_counterclockwise": lambda u, a, p: _circle(-u, a, p),
     "sway": lambda u, a, p: {"x": a * _swing(u)},

@@ -1,14 +1,17 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import decord
 import numpy as np
 import pytest
+from mmengine.config import Config
 
 from mmtad.datasets.synthetic import draw_frames, is_finished, make_dataset, write_video
 from mmtad.datasets.synthetic_plan import SyntheticSpec, make_annotations, plan_clip, plan_video
 from mmtad.datasets.synthetic_scene import MOTIONS, SceneStyle, Track, make_track, render
 
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 TINY = SyntheticSpec(
     train_videos=3,
     test_videos=2,
@@ -120,7 +123,7 @@ def test_action_lengths_spread_over_an_order_of_magnitude():
     assert max(lengths) > 9.0
     assert min(gaps) > 0
     assert 0.1 < np.mean(np.array(gaps) <= 0.5) < 0.35
-    assert sum(not actions for _, actions in videos) == 8
+    assert sum(not actions for _, actions in videos) == 12
     assert {label for _, actions in videos for *_, label in actions} == set(spec.action_classes)
 
 
@@ -212,3 +215,11 @@ def test_unwritable_video_says_so(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError):
         write_video(tmp_path / "file" / "a.mp4", [], 32, 15.0)
+
+
+def test_pretraining_config_fits_the_clips():
+    config = Config.fromfile(CONFIGS / "quickstart" / "pretrain_vit-tiny_synthetic.py")
+    spec = SyntheticSpec()
+    assert config.model.cls_head.num_classes == len(spec.clip_classes)
+    sample = config.train_pipeline[1]
+    assert sample.clip_len * sample.frame_interval <= spec.clip_frames[0]
