@@ -4,7 +4,8 @@ One object does different things, so a single frame does not tell the classes ap
 show other motions in a tidier world, as a recognition data set does beside a detection benchmark: a
 backbone pre-trained on them knows motion, but not this motion.
 
-Do not mirror these videos while training: a clockwise motion would become a counterclockwise one.
+The default actions may be mirrored while training. The slides of the clips may not, and neither may
+``*_clockwise`` and ``*_counterclockwise``: mirroring turns one class into the other.
 """
 
 import dataclasses

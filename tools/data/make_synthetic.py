@@ -1,7 +1,7 @@
 """Make the synthetic benchmark: untrimmed videos with annotations, and clips for pre-training.
 
 One bright object lies before a drifting background, and now and then it does something: circles,
-hops, pulses. A detector has to say when and what. A second set of short trimmed clips, with other
+hops, grows. A detector has to say when and what. A second set of short trimmed clips, with other
 motions, serves to pre-train a backbone.
 
 The folder holds annotations.json (ActivityNet format, subsets "train" and "test"), videos/, and
