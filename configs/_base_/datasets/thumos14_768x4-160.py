@@ -23,7 +23,7 @@ classes = [
 ]
 common = dict(
     type="TADDataset",
-    ann_file="data/thumos14/annotations/thumos14.json",
+    ann_file="annotations/thumos14.json",
     data_root="data/thumos14",
     data_prefix=dict(video="videos"),
     classes=classes,
