@@ -52,7 +52,7 @@ train_and_test frozen_vit-tiny_actionformer_synthetic "$out/frozen"
 step "Results"
 python tools/evaluate.py "$data/annotations.json" --subset test --tiou 0.3:0.7:0.1 \
     "$out/predictions.json" "$out/frozen/predictions.json"
-python tools/analysis/draw_timelines.py "$data/annotations.json" "$out/predictions.json" --subset test \
-    --out "$out/timeline.png"
+python tools/analysis/draw_timelines.py "$data/annotations.json" "$out/predictions.json" \
+    --min-score 0.3 --out "$out/timeline.png"
 printf 'Took %d s after the installation (%d s). Look at %s\n' \
     $((SECONDS - installed)) $((installed - start)) "$out/timeline.png"

@@ -1,4 +1,4 @@
-# AdaTAD + ActionFormer, end to end, in minutes on a CPU: 192 frames, every 2nd, at 64 x 64.
+# AdaTAD + ActionFormer, end to end, in minutes on a CPU: 128 frames, every 2nd, at 64 x 64.
 _base_ = "../_base_/default_runtime.py"
 
 data_root = "{{$MMTAD_SYNTHETIC:data/synthetic}}"
@@ -6,7 +6,7 @@ common = dict(
     type="TADDataset",
     ann_file="annotations.json",
     data_root=data_root,
-    window_size=192,
+    window_size=128,
     frame_stride=2,
 )
 train_dataloader = dict(
@@ -20,11 +20,11 @@ train_dataloader = dict(
         subset="train",
         sampling="random",
         pipeline=[
-            dict(type="OpenVideo", short_side=72),
+            dict(type="OpenVideo", short_side=64),
             dict(type="SampleFrames"),
             dict(type="DecodeFrames"),
             # No flip: it would turn one class into another.
-            dict(type="RandomResizedCrop", size=64, area_range=(0.6, 1.0)),
+            dict(type="RandomResizedCrop", size=64, area_range=(0.7, 1.0)),
             dict(type="ColorJitter"),
             dict(type="PackTADInputs"),
         ],
@@ -85,7 +85,7 @@ model = dict(
         out_channels=96,
         arch=(2, 1, 4),
         window=9,
-        max_seq_len=192,
+        max_seq_len=128,
     ),
     neck=dict(type="FPNIdentity", channels=96, num_levels=5),
     head=dict(
@@ -101,7 +101,7 @@ model = dict(
     ),
 )
 
-train_cfg = dict(by_epoch=True, max_epochs=40, val_interval=10)
+train_cfg = dict(by_epoch=True, max_epochs=14, val_interval=100)
 val_cfg = dict()
 test_cfg = dict()
 optim_wrapper = dict(
@@ -112,8 +112,8 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = [
-    dict(type="LinearLR", start_factor=1e-8, begin=0, end=3, convert_to_iter_based=True),
-    dict(type="CosineAnnealingLR", eta_min=1e-5, begin=3, end=40, convert_to_iter_based=True),
+    dict(type="LinearLR", start_factor=1e-8, begin=0, end=1, convert_to_iter_based=True),
+    dict(type="CosineAnnealingLR", eta_min=1e-5, begin=1, end=14, convert_to_iter_based=True),
 ]
 # Few iterations: a shorter memory than the default's.
 custom_hooks = [
@@ -121,4 +121,4 @@ custom_hooks = [
     dict(type="LoadReportHook"),
     dict(type="EMAHook", ema_type="ExponentialMovingAverage", momentum=0.01),
 ]
-default_hooks = dict(checkpoint=dict(interval=10, max_keep_ckpts=1))
+default_hooks = dict(checkpoint=dict(interval=7, max_keep_ckpts=1))

@@ -74,7 +74,7 @@ val_dataloader = dict(
 )
 val_evaluator = dict(type="AccMetric", metric_options=dict(top_k_accuracy=dict(topk=(1,))))
 
-train_cfg = dict(by_epoch=True, max_epochs=epochs, val_interval=epochs // 2)
+train_cfg = dict(by_epoch=True, max_epochs=epochs, val_interval=epochs)
 val_cfg = dict()
 optim_wrapper = dict(
     optimizer=dict(type="AdamW", lr=2e-3, weight_decay=0.05), clip_grad=dict(max_norm=5.0)

@@ -46,19 +46,19 @@ class SyntheticSpec:
     test_videos: int = 24
     train_clips: int = 1200
     val_clips: int = 160
-    size: int = 96
-    fps: float = 15.0
+    size: int = 64
+    fps: float = 10.0
     video_seconds: tuple[float, float] = (15.0, 40.0)
-    action_seconds: tuple[float, float] = (0.8, 10.0)
+    action_seconds: tuple[float, float] = (1.0, 10.0)
     empty_fraction: float = 0.1
     adjacent_fraction: float = 0.2
     action_classes: tuple[str, ...] = (
-        "circle",
         "grow",
-        "hop",
         "shrink",
-        "spin",
-        "sway",
+        "slide_down",
+        "slide_left",
+        "slide_right",
+        "slide_up",
     )
     video_style: SceneStyle = field(default_factory=SceneStyle)
     clip_classes: tuple[str, ...] = (

@@ -136,8 +136,8 @@ def make_track(
     Returns:
         The track over all frames.
     """
-    radius, amplitude = rng.uniform(0.13, 0.21), rng.uniform(0.17, 0.23)
-    home = rng.uniform(0.32, 0.68, 2)
+    radius, amplitude = rng.uniform(0.16, 0.24), rng.uniform(0.18, 0.25)
+    home = rng.uniform(0.42, 0.58, 2)
     wander = [style.drift * _wander(frames, fps, rng) for _ in range(2)]
     tremble = rng.normal(0, style.jitter, (2, frames))
     track = Track(
@@ -148,7 +148,7 @@ def make_track(
         gain=np.ones(frames),
     )
     for first, end, motion in actions:
-        cycles = max(1, round(rng.uniform(0.9, 1.4) * (end - first) / fps))
+        cycles = max(1, round(rng.uniform(0.6, 1.0) * (end - first) / fps))
         u = cycles * np.arange(end - first) / (end - first)
         for field, change in MOTIONS[motion](u, amplitude, rng.uniform()).items():
             values = getattr(track, field)[first:end]

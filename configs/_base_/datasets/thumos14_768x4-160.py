@@ -1,4 +1,5 @@
-# THUMOS14 from raw video: 768 frames, every 4th, at 160 x 160. Annotations in the ActionFormer layout.
+# THUMOS14 from raw video: 768 frames, every 4th, at 160 x 160.
+# Annotations in the ActionFormer layout.
 classes = [
     "BaseballPitch",
     "BasketballDunk",

@@ -1,4 +1,5 @@
-# AdaTAD: frozen VideoMAE-S with a TIA adapter after every block, ActionFormer with global attention on top.
+# AdaTAD: frozen VideoMAE-S with a TIA adapter after every block, ActionFormer with global
+# attention on top.
 model = dict(
     type="TADDetector",
     data_preprocessor=dict(type="TADDataPreprocessor"),

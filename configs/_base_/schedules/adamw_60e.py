@@ -1,5 +1,6 @@
-# AdamW with a role for each part; linear warm-up of 5 epochs, then a cosine whose horizon (100 epochs) lies beyond
-# the last epoch, so that the learning rate never reaches its floor: as in the released AdaTAD code.
+# AdamW with a role for each part; linear warm-up of 5 epochs, then a cosine whose horizon (100
+# epochs) lies beyond the last epoch: the learning rate never reaches its floor, as in the released
+# AdaTAD code.
 train_cfg = dict(by_epoch=True, max_epochs=60, val_begin=40, val_interval=2)
 val_cfg = dict()
 test_cfg = dict()
