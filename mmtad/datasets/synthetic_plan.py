@@ -49,7 +49,7 @@ class SyntheticSpec:
     size: int = 64
     fps: float = 10.0
     video_seconds: tuple[float, float] = (15.0, 40.0)
-    action_seconds: tuple[float, float] = (1.0, 10.0)
+    action_seconds: tuple[float, float] = (0.8, 10.0)
     empty_fraction: float = 0.1
     adjacent_fraction: float = 0.2
     action_classes: tuple[str, ...] = (
