@@ -42,6 +42,6 @@ def imported_parts(file: Path) -> set[str]:
 def test_imports_point_down(file):
     own = file.relative_to(PACKAGE).parts[0]
     wrong = {p for p in imported_parts(file) if p != own and FLOORS[p] >= FLOORS[own]}
-    # The metric needs nothing of the post-processor but its registry entry; hooks read checkpoints.
+    # The hook that refuses a checkpoint reads its report: one floor, one way.
     wrong -= {"checkpoints"} if own == "engine" else set()
     assert not wrong, f"{file} imports {sorted(wrong)}"

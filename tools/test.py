@@ -5,11 +5,10 @@ import os
 import os.path as osp
 import sys
 
-from mmengine.config import DictAction
 from mmengine.runner import Runner
 
 import mmtad  # noqa: F401  (mends the installed stack)
-from mmtad.apis.cli import read_config, run_cli
+from mmtad.apis.cli import add_runner_arguments, read_config, run_cli
 
 
 def parse_args() -> argparse.Namespace:
@@ -21,19 +20,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--out", help="where to write the predictions (default: <work dir>/predictions.json)"
     )
-    parser.add_argument(
-        "--cfg-options",
-        nargs="+",
-        action=DictAction,
-        help="override config entries: key=value, nested keys with dots, lists as [a,b]",
-    )
-    parser.add_argument(
-        "--launcher",
-        choices=["none", "pytorch", "slurm", "mpi"],
-        default="none",
-        help="job launcher",
-    )
-    parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
+    add_runner_arguments(parser)
     args = parser.parse_args()
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     return args

@@ -1,11 +1,29 @@
 """What the command line tools share: reading a config and ending with one clear sentence."""
 
+import argparse
 import os
 import os.path as osp
 import sys
 from collections.abc import Callable
 
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
+
+
+def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that every tool with a Runner takes: config overrides and launcher."""
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        help="override config entries: key=value, nested keys with dots, lists as [a,b]",
+    )
+    parser.add_argument(
+        "--launcher",
+        choices=["none", "pytorch", "slurm", "mpi"],
+        default="none",
+        help="job launcher",
+    )
+    parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
 
 
 def read_config(path: str) -> Config:
