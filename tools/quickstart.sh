@@ -10,10 +10,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Half of the cores for the model: the rest decodes. On two cores that is a third faster than two threads.
-cores=$(getconf _NPROCESSORS_ONLN)
-export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((cores > 1 ? cores / 2 : 1))}
-
 seed=${SEED:-0}
 export MMTAD_SYNTHETIC=${DATA:-data/synthetic} # read by the configs
 data=$MMTAD_SYNTHETIC

@@ -5,7 +5,7 @@ custom_imports = dict(imports=["mmtad"])  # mends what MMAction2 1.2.0 misses on
 data_root = "{{$MMTAD_SYNTHETIC:data/synthetic}}/clips/"
 work_dir = "work_dirs/quickstart/pretrain"
 num_classes = 6  # `--clip-classes` of tools/data/make_synthetic.py
-epochs = 6
+epochs = 4
 
 model = dict(
     type="Recognizer3D",
@@ -14,8 +14,8 @@ model = dict(
         img_size=64,
         patch_size=16,
         embed_dims=96,
-        depth=4,
-        num_heads=4,
+        depth=2,
+        num_heads=3,
         num_frames=16,
         tubelet_size=2,
         # 0.02, the default, suits 768 channels; 96 channels learn nothing in a minute from it.
@@ -38,7 +38,7 @@ model = dict(
 
 train_pipeline = [
     dict(type="DecordInit"),
-    dict(type="SampleFrames", clip_len=16, frame_interval=2, num_clips=1),
+    dict(type="SampleFrames", clip_len=16, frame_interval=1, num_clips=1),
     dict(type="DecordDecode"),
     dict(type="Resize", scale=(64, 64), keep_ratio=False),
     dict(type="FormatShape", input_format="NCTHW"),
@@ -48,7 +48,7 @@ val_pipeline = train_pipeline.copy()
 val_pipeline[1] = dict(train_pipeline[1], test_mode=True)
 
 train_dataloader = dict(
-    batch_size=32,
+    batch_size=16,
     num_workers=2,
     persistent_workers=True,
     sampler=dict(type="DefaultSampler", shuffle=True),
@@ -77,7 +77,8 @@ val_evaluator = dict(type="AccMetric", metric_options=dict(top_k_accuracy=dict(t
 train_cfg = dict(by_epoch=True, max_epochs=epochs, val_interval=epochs)
 val_cfg = dict()
 optim_wrapper = dict(
-    optimizer=dict(type="AdamW", lr=2e-3, weight_decay=0.05), clip_grad=dict(max_norm=5.0)
+    optimizer=dict(type="AdamW", lr=2e-3, betas=(0.9, 0.98), weight_decay=0.05),
+    clip_grad=dict(max_norm=5.0),
 )
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=20),

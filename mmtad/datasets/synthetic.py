@@ -1,11 +1,11 @@
 """The synthetic benchmark: untrimmed videos with annotations, and trimmed clips for pre-training.
 
 One object does different things, so a single frame does not tell the classes apart. The clips
-show other motions in a tidier world, as a recognition data set does beside a detection benchmark: a
-backbone pre-trained on them knows motion, but not this motion.
+show the same kinds of motion in a tidier world, as a recognition data set does beside a detection
+benchmark: what a backbone learns from them it has to carry over to busier pictures.
 
-The default actions may be mirrored while training. The slides of the clips may not, and neither may
-``*_clockwise`` and ``*_counterclockwise``: mirroring turns one class into the other.
+Do not mirror these videos while training: it turns ``slide_left`` into ``slide_right`` (and
+``*_clockwise`` into ``*_counterclockwise``).
 """
 
 import dataclasses

@@ -47,14 +47,13 @@ class SyntheticSpec:
     train_clips: int = 1200
     val_clips: int = 160
     size: int = 64
-    fps: float = 10.0
+    fps: float = 5.0
     video_seconds: tuple[float, float] = (15.0, 40.0)
     action_seconds: tuple[float, float] = (0.8, 10.0)
     empty_fraction: float = 0.1
     adjacent_fraction: float = 0.2
     action_classes: tuple[str, ...] = (
-        "grow",
-        "shrink",
+        "pulse",
         "slide_down",
         "slide_left",
         "slide_right",
@@ -69,10 +68,10 @@ class SyntheticSpec:
         "slide_right",
         "slide_up",
     )
-    clip_frames: tuple[int, int] = (32, 48)
+    clip_frames: tuple[int, int] = (16, 24)
     clip_style: SceneStyle = field(
         default_factory=lambda: SceneStyle(
-            texture=0.15, background_speed=0.0, brightness=0.0, distractors=0, drift=0.01
+            texture=0.25, background_speed=0.02, brightness=0.1, distractors=1, drift=0.02
         )
     )
 

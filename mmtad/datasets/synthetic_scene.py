@@ -35,7 +35,7 @@ class SceneStyle:
         jitter: Standard deviation of the object's trembling from frame to frame.
     """
 
-    texture: float = 0.5
+    texture: float = 0.35
     background_speed: float = 0.04
     brightness: float = 0.15
     distractors: int = 2

@@ -1,8 +1,8 @@
 """Make the synthetic benchmark: untrimmed videos with annotations, and clips for pre-training.
 
-One bright object lies before a drifting background, and now and then it does something: circles,
-hops, grows. A detector has to say when and what. A second set of short trimmed clips, with other
-motions, serves to pre-train a backbone.
+One bright object lies before a drifting background, and now and then it does something: slides
+one way, pulses. A detector has to say when and what. A second set of short trimmed clips in a
+tidier world serves to pre-train a backbone.
 
 The folder holds annotations.json (ActivityNet format, subsets "train" and "test"), videos/, and
 clips/ with the lists train.txt and val.txt ("path label"). The same arguments give the same files;

@@ -53,6 +53,8 @@ class ActionFormerHead(BaseModule):
             200 ANet).
         normalizer_momentum: Share of the old count kept by an update.
         prior_prob: Probability that every class starts with.
+        offset_bias: What the regression bias starts with; 0 in the codes. Offsets pass a ReLU, and in
+            a narrow head it can be closed at every point from the start, for good; 1 opens it.
         empty_classes: Classes without a training instance; they start close to zero.
         score_threshold: Candidates must score above this.
         pre_nms_topk: Candidates kept, per level or in all as the preset says.
@@ -82,6 +84,7 @@ class ActionFormerHead(BaseModule):
         normalizer_init: float = 100.0,
         normalizer_momentum: float = 0.9,
         prior_prob: float = 0.01,
+        offset_bias: float = 0.0,
         empty_classes: Sequence[int] = (),
         score_threshold: float = 0.001,
         pre_nms_topk: int = 2000,
@@ -115,6 +118,7 @@ class ActionFormerHead(BaseModule):
         self.reg_out = MaskedConv1d(feat_channels, 2, kernel_size)
         self.scales = nn.ModuleList(LevelScale() for _ in self.point_generator.strides)
         init_class_prior(self.cls_out.bias, prior_prob, empty_classes)
+        nn.init.constant_(self.reg_out.bias, offset_bias)
 
     def forward(self, features: Sequence[Tensor], masks: Sequence[Tensor]) -> AnchorFreeOutputs:
         """Run both towers on every level.
