@@ -53,8 +53,8 @@ class ActionFormerHead(BaseModule):
             200 ANet).
         normalizer_momentum: Share of the old count kept by an update.
         prior_prob: Probability that every class starts with.
-        offset_bias: What the regression bias starts with; 0 in the codes. Offsets pass a ReLU, and in
-            a narrow head it can be closed at every point from the start, for good; 1 opens it.
+        offset_bias: What the regression bias starts with; 0 in the codes. Offsets pass a ReLU that,
+            in a narrow head, may be closed at every point from the start, for good; 1 opens it.
         empty_classes: Classes without a training instance; they start close to zero.
         score_threshold: Candidates must score above this.
         pre_nms_topk: Candidates kept, per level or in all as the preset says.
