@@ -62,7 +62,14 @@ def run_cli(main: Callable[[], None]) -> int:
     except (ValueError, OSError, KeyError, ImportError) as error:
         if os.environ.get("MMTAD_DEBUG") == "1":
             raise
-        message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-        print(f"error: {' '.join(message.split())}", file=sys.stderr)
+        print(f"error: {_sentence(error)}", file=sys.stderr)
         return 1
     return 0
+
+
+def _sentence(error: Exception) -> str:
+    """The message on one line, without the traceback that a loader's worker wraps around it."""
+    message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    if "Original Traceback" in message:
+        message = message.strip().splitlines()[-1].partition(": ")[2]
+    return " ".join(message.split())

@@ -222,7 +222,7 @@ class TADDataset(BaseDataset):
         """Run the pipeline for an item.
 
         Raises:
-            RuntimeError: In training, if no video at all can be read.
+            OSError: In training, if no video at all can be read.
         """
         idx = range(len(self))[idx]
         if self.test_mode:
@@ -239,7 +239,7 @@ class TADDataset(BaseDataset):
             except VideoReadError as error:
                 reason = error
                 self._note_unreadable(item, f"{error}; training goes on without it")
-        raise RuntimeError(f"none of the {len(self.video_ids)} videos can be read: {reason}")
+        raise OSError(f"none of the {len(self.video_ids)} videos can be read: {reason}")
 
     def _prepare_test(self, idx: int) -> dict:
         item = self.get_data_info(idx)

@@ -1,5 +1,7 @@
 """Hooks where the task needs more than MMEngine's own."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
@@ -8,6 +10,16 @@ from mmengine.runner import set_random_seed
 
 from mmtad.checkpoints import load_report
 from mmtad.registry import HOOKS
+
+
+def _unwrap(dataset) -> Iterator:
+    """The data sets within MMEngine's wrappers (concatenated, repeated, class-balanced)."""
+    inner = getattr(dataset, "datasets", None) or [getattr(dataset, "dataset", None)]
+    if inner == [None]:
+        yield dataset
+    else:
+        for each in inner:
+            yield from _unwrap(each)
 
 
 @HOOKS.register_module()
@@ -26,8 +38,9 @@ class SeedHook(Hook):
         sampler, dataset = runner.train_dataloader.sampler, runner.train_dataloader.dataset
         if hasattr(sampler, "seed") and not runner._randomness_cfg.get("diff_rank_seed"):
             sampler.seed = runner.seed  # it was built before a resumed seed was known
-        if hasattr(dataset, "set_epoch"):
-            dataset.set_epoch(runner.epoch, runner.seed)
+        for leaf in _unwrap(dataset):
+            if hasattr(leaf, "set_epoch"):
+                leaf.set_epoch(runner.epoch, runner.seed)
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
         """Once more before the first step.

@@ -206,7 +206,7 @@ def test_training_needs_one_readable_video(build, broken, database):
     dataset = build(
         database=videos, data_prefix=dict(video=str(broken)), window_size=64, crop_ratio=None
     )
-    with pytest.raises(RuntimeError, match="none of the 5 videos can be read: the video .*"):
+    with pytest.raises(OSError, match="none of the 5 videos can be read: the video .*"):
         dataset[0]
 
 

@@ -82,6 +82,15 @@ def test_data_without_an_action(call, project, tmp_path):
     assert status == 1 and "action" in error
 
 
+def test_no_video_can_be_read(call, project, tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.mp4").write_bytes(b"no video")
+    prefix = {"train_dataloader.dataset.data_prefix.video": tmp_path}
+    status, error = call("train.py", project / "config.py", *options(**prefix))
+    assert status == 1
+    assert error.startswith("error: none of the 2 videos can be read") and ".mp4" in error
+
+
 def test_checkpoint_missing(call, project):
     status, error = call("test.py", project / "config.py", "no.pth")
     assert status == 1 and "no.pth" in error
