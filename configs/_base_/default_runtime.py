@@ -21,8 +21,7 @@ env_cfg = dict(
     dist_cfg=dict(backend="nccl"),
 )
 # Add dict(type="TensorboardVisBackend") or dict(type="WandbVisBackend") to record curves there.
-vis_backends = [dict(type="LocalVisBackend")]
-visualizer = dict(type="Visualizer", vis_backends=vis_backends)
+visualizer = dict(type="Visualizer", vis_backends=[dict(type="LocalVisBackend")])
 log_processor = dict(by_epoch=True, window_size=20)
 randomness = dict(seed=0)
 log_level = "INFO"

@@ -25,7 +25,12 @@ def weights(file: Path) -> dict:
 @pytest.fixture(scope="module")
 def uninterrupted(project, run_tool, tmp_path_factory):
     work_dir = tmp_path_factory.mktemp("uninterrupted")
-    done = run_tool("train.py", project / "config.py", "--work-dir", work_dir, "--seed", 3)
+    done = run_tool(
+        "train.py",
+        project / "config.py",
+        *("--work-dir", work_dir, "--seed", 3, "--cfg-options"),
+        "visualizer.vis_backends=[{'type': 'LocalVisBackend'}, {'type': 'TensorboardVisBackend'}]",
+    )
     assert done.returncode == 0, done.stderr
     return work_dir, done.stdout + done.stderr
 
@@ -34,6 +39,7 @@ def test_log_names_what_is_trained(uninterrupted):
     work_dir, log = uninterrupted
     assert "Trainable parameters: adapter" in log and "mAP" in log
     assert (work_dir / "epoch_2.pth").exists()
+    assert list(work_dir.glob("*/vis_data/events.out.tfevents.*"))
 
 
 def test_resume_is_bit_for_bit(uninterrupted, project, run_tool, tmp_path):
