@@ -54,6 +54,10 @@ param_scheduler = [
     dict(type="CosineAnnealingLR", begin=1, end=2, T_max=3, convert_to_iter_based=True),
 ]
 auto_scale_lr = dict(base_batch_size=1, enable=False)
+visualizer = dict(
+    type="Visualizer",
+    vis_backends=[dict(type="LocalVisBackend"), dict(type="TensorboardVisBackend")],
+)
 default_hooks = dict(
     logger=dict(type="LoggerHook", interval=1),
     checkpoint=dict(type="CheckpointHook", interval=1),

@@ -25,12 +25,7 @@ def weights(file: Path) -> dict:
 @pytest.fixture(scope="module")
 def uninterrupted(project, run_tool, tmp_path_factory):
     work_dir = tmp_path_factory.mktemp("uninterrupted")
-    done = run_tool(
-        "train.py",
-        project / "config.py",
-        *("--work-dir", work_dir, "--seed", 3, "--cfg-options"),
-        "visualizer.vis_backends=[{'type': 'LocalVisBackend'}, {'type': 'TensorboardVisBackend'}]",
-    )
+    done = run_tool("train.py", project / "config.py", "--work-dir", work_dir, "--seed", 3)
     assert done.returncode == 0, done.stderr
     return work_dir, done.stdout + done.stderr
 
