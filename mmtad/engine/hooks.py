@@ -1,7 +1,5 @@
 """Hooks where the task needs more than MMEngine's own."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
@@ -12,14 +10,14 @@ from mmtad.checkpoints import load_report
 from mmtad.registry import HOOKS
 
 
-def _unwrap(dataset) -> Iterator:
-    """The data sets within MMEngine's wrappers (concatenated, repeated, class-balanced)."""
-    inner = getattr(dataset, "datasets", None) or [getattr(dataset, "dataset", None)]
-    if inner == [None]:
-        yield dataset
-    else:
-        for each in inner:
-            yield from _unwrap(each)
+def _set_epoch(dataset, epoch: int, seed: int) -> None:
+    """Tell a data set, or those within MMEngine's wrappers (concatenated, repeated, balanced)."""
+    if hasattr(dataset, "set_epoch"):
+        dataset.set_epoch(epoch, seed)
+        return
+    for inner in getattr(dataset, "datasets", None) or [getattr(dataset, "dataset", None)]:
+        if inner is not None:
+            _set_epoch(inner, epoch, seed)
 
 
 @HOOKS.register_module()
@@ -38,9 +36,7 @@ class SeedHook(Hook):
         sampler, dataset = runner.train_dataloader.sampler, runner.train_dataloader.dataset
         if hasattr(sampler, "seed") and not runner._randomness_cfg.get("diff_rank_seed"):
             sampler.seed = runner.seed  # it was built before a resumed seed was known
-        for leaf in _unwrap(dataset):
-            if hasattr(leaf, "set_epoch"):
-                leaf.set_epoch(runner.epoch, runner.seed)
+        _set_epoch(dataset, runner.epoch, runner.seed)
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
         """Once more before the first step.

@@ -223,3 +223,9 @@ def test_pretraining_config_fits_the_clips():
     assert config.model.cls_head.num_classes == len(spec.clip_classes)
     sample = config.train_pipeline[1]
     assert sample.clip_len * sample.frame_interval <= spec.clip_frames[0]
+
+
+def test_quickstart_config_fits_the_actions():
+    folder = CONFIGS / "quickstart"
+    config = Config.fromfile(folder / "adatad_vit-tiny_actionformer_synthetic.py")
+    assert config.model.head.num_classes == len(SyntheticSpec().action_classes)

@@ -70,6 +70,15 @@ def test_starts_with_the_prior():
     assert_close(logits[0, :, 0].sigmoid(), torch.tensor([0.01, 0.01, 0.01, 1e-6]))
 
 
+def test_offsets_start_open():
+    head = build(offset_bias=1.0)
+    torch.nn.init.zeros_(head.reg_out.weight)
+    features, masks = pyramid()
+    for offsets, mask in zip(head(features, masks).offsets, masks, strict=True):
+        assert torch.equal(offsets, mask[:, None].expand_as(offsets).float())
+    assert not build().reg_out.bias.any()
+
+
 def test_losses_are_float32_under_autocast():
     head = build()
     features, masks = pyramid()
