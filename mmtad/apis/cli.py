@@ -1,11 +1,13 @@
 """What the command line tools share: reading a config and ending with one clear sentence."""
 
 import argparse
+import atexit
 import os
 import os.path as osp
 import sys
 from collections.abc import Callable
 
+import torch.distributed as dist
 from mmengine.config import Config, DictAction
 
 
@@ -64,7 +66,27 @@ def run_cli(main: Callable[[], None]) -> int:
             raise
         print(f"error: {_sentence(error)}", file=sys.stderr)
         return 1
+    _leave_process_group()
     return 0
+
+
+def _leave_process_group() -> None:
+    """End a distributed run that succeeded; does not return where gloo was used.
+
+    A gloo group under DDP cannot be torn down dependably: destroying it may wait for ever for a
+    peer that is gone, and leaving its threads to the interpreter's exit now and then aborts the
+    process. Such a process waits for its peers, runs the exit handlers and leaves at once.
+    """
+    if not (dist.is_available() and dist.is_initialized()):
+        return
+    if dist.get_backend() != "gloo":
+        dist.destroy_process_group()
+        return
+    dist.barrier()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _sentence(error: Exception) -> str:

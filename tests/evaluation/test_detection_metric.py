@@ -236,7 +236,7 @@ def test_bad_threshold():
 
 RANK_SCRIPT = textwrap.dedent(
     """
-    import json, sys
+    import json, os, sys
     import torch
     import torch.distributed as dist
     from mmengine.dataset import DefaultSampler
@@ -277,6 +277,10 @@ RANK_SCRIPT = textwrap.dedent(
         for index in sampler:
             evaluator.process([dataset[index]])
         print("samples", len(sampler), "metrics", json.dumps(evaluator.evaluate(len(dataset))))
+    if world > 1:  # gloo's threads may abort an interpreter that exits as usual
+        dist.barrier()
+        sys.stdout.flush()
+        os._exit(0)
     """
 )
 
