@@ -4,7 +4,6 @@ One family is one file with one subclass of ``BackboneTaps`` and one line in ``F
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from importlib import import_module
 
 from torch import Tensor, nn
@@ -15,20 +14,22 @@ FAMILIES = {
     "VisionTransformer": ("vit_taps", "ViTTaps"),
 }
 
-# (block index, activations before the block, the block and all it owns) -> activations after it
-RunBlock = Callable[[int, Tensor, "Grid"], Tensor]
-Grid = tuple[int, int, int]
-
 
 class BackboneTaps(ABC):
     """A backbone read from outside, block by block; its modules and their names stay as they are.
+
+    ``finish(block(N - 1, .. block(0, begin(clips))))`` is the backbone's own forward pass. Every
+    step treats clips independently, so that a caller may send them through in groups.
+
+    Some backbones have a second stream that the blocks only read (the fast pathway of SlowFast).
+    Its tensors, each with the clips as first dimension, are ``aside``.
 
     Attributes:
         backbone: The backbone.
         blocks: Its blocks in order, each a place for an adapter.
         widths: Channels after each block.
-        out_channels: Channels of the feature map.
-        unused: Parameters that the feature map does not depend on.
+        out_channels: Channels of all feature maps together.
+        unused: Parameters that the feature maps do not depend on.
     """
 
     backbone: nn.Module
@@ -38,32 +39,50 @@ class BackboneTaps(ABC):
     unused: list[nn.Parameter]
 
     @abstractmethod
-    def forward(self, clips: Tensor, run_block: RunBlock) -> Tensor:
-        """Run the backbone, every block through ``run_block(index, x, grid)``.
+    def begin(self, clips: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Do what comes before the first block.
 
         Args:
             clips: ``[N, 3, T, H, W]`` normalised frames.
-            run_block: Called once a block with its input and the (T', H', W') size of its output.
 
         Returns:
-            ``[N, D, T', H', W']`` feature map.
+            The first block's input, in the layout of this family with the clips first, and
+            ``aside``, an empty tuple for most.
         """
 
     @abstractmethod
-    def to_grid(self, x: Tensor, grid: Grid) -> Tensor:
-        """Read a block's output as ``[N, T', H', W', C]``."""
+    def block(self, index: int, x: Tensor, *aside: Tensor) -> Tensor:
+        """Run one block, with whatever lies between it and the block before.
+
+        Args:
+            index: Number of the block.
+            x: Output of the block before it.
+            aside: The tensors that ``aside_of`` names.
+        """
+
+    def aside_of(self, index: int) -> tuple[int, ...]:
+        """Positions in ``aside`` of what block ``index`` reads."""
+        return ()
+
+    @abstractmethod
+    def finish(self, x: Tensor, aside: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Turn the last block's output into feature maps ``[N, D, T', H', W']``, one a stream."""
+
+    @abstractmethod
+    def to_grid(self, x: Tensor) -> Tensor:
+        """View a block's output as ``[N, T', H', W', C]``."""
 
     @abstractmethod
     def from_grid(self, tokens: Tensor) -> Tensor:
         """Undo ``to_grid``."""
 
 
-def build_taps(backbone: nn.Module, clip_frames: int) -> BackboneTaps:
+def build_taps(backbone: nn.Module, clip_frames: int | None) -> BackboneTaps:
     """Find the blocks of a backbone.
 
     Args:
         backbone: Any backbone of a supported family.
-        clip_frames: Frames in every clip that it will be given.
+        clip_frames: Frames in every clip that it will be given; None for clips of any length.
 
     Raises:
         ValueError: If the family is not supported, or does not take clips of this length.
