@@ -1,4 +1,6 @@
+from .bias_tuning import BiasTuning
+from .lora import LongLoRA, LoRA
 from .plain import PlainAdapter
 from .tia import TIA
 
-__all__ = ["PlainAdapter", "TIA"]
+__all__ = ["BiasTuning", "LoRA", "LongLoRA", "PlainAdapter", "TIA"]
