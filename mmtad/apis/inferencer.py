@@ -150,7 +150,8 @@ class TADInferencer:
             if not windows:
                 raise VideoReadError(text)
             print_log(text, "current", logging.WARNING)
-        return self._name_labels(self.post_processor(windows))
+        final = self.post_processor(windows, video_id=video_id, classes=self.classes)
+        return self._name_labels(final)
 
     @torch.inference_mode()
     def _windows(self, dataset: Dataset) -> Iterator[Any]:

@@ -37,8 +37,9 @@ class DetectionMetric(BaseMetric):
 
     Args:
         post_processor: Config of a callable in ``TASK_UTILS`` that turns the windows of one video
-            (list of ``InstanceData`` in seconds) into its detections. None joins the windows and
-            sorts by score.
+            (list of ``InstanceData`` in seconds) into its detections, called with ``video_id`` and
+            ``classes`` by name. If it has ``check_videos(video_ids, classes)``, that is called
+            before the first window. None joins the windows and sorts by score.
         tiou_thresholds: Fractions in (0, 1]. Defaults to THUMOS14's 0.3 to 0.7.
         ann_file: ActivityNet-style annotation to compare with. Defaults to None, the dataset's own.
         subset: Subset of ``ann_file`` to evaluate. Defaults to None, all videos.
@@ -155,9 +156,27 @@ class DetectionMetric(BaseMetric):
                 for _, entry in sorted(windows[video].items())
                 if entry["error"] is None
             ]
-            final = (self.post_processor or _join)(readable) if readable else None
+            final = self._process_video(readable, video, classes) if readable else None
             detections[video] = [] if final is None else _to_results(final, classes, video)
         return detections
+
+    def _process_video(
+        self, windows: Sequence[InstanceData], video: str, classes: Sequence[str]
+    ) -> InstanceData:
+        if self.post_processor is None:
+            return _join(windows)
+        return self.post_processor(windows, video_id=video, classes=classes)
+
+    @property
+    def dataset_meta(self) -> dict | None:
+        """Metainfo of the dataset; MMEngine sets it before the first window."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, meta: dict | None) -> None:
+        self._dataset_meta = meta
+        if hasattr(self.post_processor, "check_videos") and "classes" in (meta or {}):
+            self.post_processor.check_videos(self._dataset_videos(), meta["classes"])
 
     def _load_ground_truth(self) -> GroundTruth:
         if self._from_file is not None:

@@ -9,12 +9,14 @@ from torch import Tensor
 
 from ..ops import batched_nms, segment_voting
 from ..registry import TASK_UTILS
+from .score_fusion import check_fusion, fuse_video_scores, load_video_scores
 
 _NMS_OPTIONS = {
     "soft_nms": {"decay", "sigma", "iou_threshold", "min_score", "class_agnostic", "max_per_class"},
     "nms": {"iou_threshold", "min_score", "class_agnostic", "max_per_class"},
 }
 _VOTING_OPTIONS = {"iou_threshold", "iou_weighted"}
+_FUSION_OPTIONS = {"file", "format", "topk", "method"}
 
 
 def merge_windows(windows: Sequence[InstanceData]) -> tuple[Tensor, Tensor, Tensor]:
@@ -55,7 +57,8 @@ class DetectionPostProcessor:
     The steps, in this order: merge; drop what is not longer than ``min_duration``; keep the
     ``pre_nms_topk`` best; suppress (:func:`mmtad.ops.batched_nms`); vote on boundaries
     (:func:`mmtad.ops.segment_voting`) with all segments that went into the suppression; keep the
-    ``max_per_video`` best.
+    ``max_per_video`` best; give these the classes of an external video classifier
+    (:func:`fuse_video_scores`).
 
     Args:
         nms: ``dict(type='soft_nms', decay='gaussian' | 'linear', sigma=0.5, iou_threshold=0.5,
@@ -67,8 +70,12 @@ class DetectionPostProcessor:
         pre_nms_topk: Number of segments of a video that go into the suppression; None for all.
         min_duration: Seconds a segment must exceed; None keeps every segment.
         max_per_video: Largest number of detections of a video; None for all.
+        video_scores: ``dict(file=..., format='cuhk', topk=2, method='product' | 'sqrt')`` for a
+            detector with a single class "action": its detections are repeated for the best classes
+            of the video, so there may be ``topk`` times ``max_per_video``. None keeps the labels.
 
     Raises:
+        FileNotFoundError: If the file of ``video_scores`` does not exist.
         ValueError: If an option is unknown or voting is combined with a suppression per class,
             which the public code of the field accepts and silently skips.
     """
@@ -80,6 +87,7 @@ class DetectionPostProcessor:
         pre_nms_topk: int | None = None,
         min_duration: float | None = None,
         max_per_video: int | None = None,
+        video_scores: Mapping[str, Any] | None = None,
     ) -> None:
         self.nms = None if nms is None else _read_nms(nms)
         self.voting = None if voting is None else dict(voting)
@@ -89,6 +97,10 @@ class DetectionPostProcessor:
         for name in ("pre_nms_topk", "max_per_video"):
             if (value := getattr(self, name)) is not None and value <= 0:
                 raise ValueError(f"{name} must be positive or None, got {value}")
+        self._check_voting(nms)
+        self._read_video_scores(video_scores)
+
+    def _check_voting(self, nms: Mapping[str, Any] | None) -> None:
         if self.voting is None:
             return
         if unknown := sorted(set(self.voting) - _VOTING_OPTIONS):
@@ -101,20 +113,49 @@ class DetectionPostProcessor:
                 f"leave voting out to suppress per class, got nms={nms}"
             )
 
-    def __call__(self, windows: Sequence[InstanceData]) -> InstanceData:
+    def _read_video_scores(self, video_scores: Mapping[str, Any] | None) -> None:
+        self.video_scores = None
+        options = dict(video_scores or {})
+        if unknown := sorted(set(options) - _FUSION_OPTIONS):
+            raise ValueError(f"video_scores takes {sorted(_FUSION_OPTIONS)}, got {unknown}")
+        self.fusion = dict(topk=options.get("topk", 2), method=options.get("method", "product"))
+        check_fusion(**self.fusion)
+        if video_scores is None:
+            return
+        if "file" not in options:
+            raise ValueError(f"video_scores needs a file, got {options}")
+        self.video_scores = load_video_scores(options["file"], options.get("format", "cuhk"))
+
+    def check_videos(self, video_ids: Sequence[str], classes: Sequence[str]) -> None:
+        """Check before the work starts that it can be done for these videos and classes.
+
+        Raises:
+            ValueError: If ``video_scores`` lacks one of them.
+        """
+        if self.video_scores is not None:
+            self.video_scores.check(video_ids, classes)
+
+    def __call__(
+        self,
+        windows: Sequence[InstanceData],
+        video_id: str | None = None,
+        classes: Sequence[str] | None = None,
+    ) -> InstanceData:
         """Give the detections of one video.
 
         Args:
             windows: Predictions of its windows, each with ``segments`` float ``[N, 2]`` in seconds,
                 ``scores`` float ``[N]`` >= 0 and ``labels`` int64 ``[N]``; may be empty.
+            video_id: Id of the video, for ``video_scores``.
+            classes: Class names in the order of the labels, for ``video_scores``.
 
         Returns:
             ``segments`` float32 ``[M, 2]`` in seconds, ``scores`` float32 ``[M]`` descending,
             ``labels`` int64 ``[M]``; all finite.
 
         Raises:
-            ValueError: If a field is missing, a value is not finite or a score to suppress by is
-                negative.
+            ValueError: If a field is missing, a value is not finite, a score to suppress by is
+                negative, or ``video_scores`` does not know the video.
         """
         segments, scores, labels = merge_windows(windows)
         _check_finite(segments, scores)
@@ -135,7 +176,25 @@ class DetectionPostProcessor:
             if self.voting is not None:
                 final.segments = segment_voting(final.segments, segments, scores, **self.voting)
         final.labels = labels[keep]
-        return final
+        return final if self.video_scores is None else self._fuse(final, video_id, classes)
+
+    def _fuse(
+        self, found: InstanceData, video_id: str | None, classes: Sequence[str] | None
+    ) -> InstanceData:
+        if video_id is None or classes is None:
+            raise ValueError(
+                "video_scores needs to know the video: call the post-processor with video_id=... "
+                "and classes=..."
+            )
+        if len(found.labels) and int(found.labels.max()) > 0:
+            raise ValueError(
+                "video_scores gives classes to detections without one, but the model predicts "
+                f"class {int(found.labels.max())}; set num_classes=1 in the head or leave "
+                "video_scores out"
+            )
+        scores = self.video_scores.look_up(video_id, classes)
+        fields = fuse_video_scores(found.segments, found.scores, scores, **self.fusion)
+        return InstanceData(**dict(zip(("segments", "scores", "labels"), fields, strict=True)))
 
 
 def _read_nms(nms: Mapping[str, Any]) -> dict[str, Any]:

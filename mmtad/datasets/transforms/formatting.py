@@ -23,12 +23,16 @@ class PackTADInputs(Transform):
 
     Args:
         meta_keys: Entries of the sample to keep as metainfo, where present.
+        class_agnostic: Label every action 0, for a detector with the single class "action".
     """
 
     def __init__(
-        self, meta_keys: Sequence[str] = ("video_id", "grid", "window_index", "duration", "error")
+        self,
+        meta_keys: Sequence[str] = ("video_id", "grid", "window_index", "duration", "error"),
+        class_agnostic: bool = False,
     ):
         self.meta_keys = tuple(meta_keys)
+        self.class_agnostic = class_agnostic
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Make the packed sample; pending work on the frames is done here.
@@ -46,9 +50,10 @@ class PackTADInputs(Transform):
                 f"nothing to pack for video {results.get('video_id')!r}: the pipeline made neither "
                 "'frames' (DecodeFrames) nor 'features'"
             )
+        labels = torch.as_tensor(results["gt_labels"], dtype=torch.int64)
         instances = InstanceData(
             segments=torch.as_tensor(results["gt_segments"], dtype=torch.float32).reshape(-1, 2),
-            labels=torch.as_tensor(results["gt_labels"], dtype=torch.int64),
+            labels=torch.zeros_like(labels) if self.class_agnostic else labels,
         )
         metainfo = {key: results[key] for key in self.meta_keys if results.get(key) is not None}
         sample = TADDataSample(gt_instances=instances, metainfo=metainfo)

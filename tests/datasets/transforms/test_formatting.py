@@ -32,6 +32,12 @@ def test_frames(still):
     assert "error" not in data
 
 
+def test_class_agnostic_labels(still):
+    results = dict(frames=Clip.of(still), gt_segments=np.zeros((2, 2)), gt_labels=[3, 0], masks=[1])
+    packed = PackTADInputs(class_agnostic=True)(results)
+    assert packed["data_samples"].gt_instances.labels.tolist() == [0, 0]
+
+
 def test_features_and_error():
     packed = pack(features=np.zeros((8, 6), np.float32), error="unreadable")
     assert packed["inputs"].shape == (8, 6)
