@@ -12,6 +12,9 @@ from torch import Tensor, nn
 # are imported when needed: they need MMAction2, and this package does not.
 FAMILIES = {
     "VisionTransformer": ("vit_taps", "ViTTaps"),
+    "SwinTransformer3D": ("swin_taps", "SwinTaps"),
+    "ResNet3dSlowFast": ("slowfast_taps", "SlowFastTaps"),
+    "ResNet3d": ("resnet_taps", "ResNetTaps"),
 }
 
 

@@ -1,0 +1,130 @@
+"""Taps of MMAction2's SwinTransformer3D (Video Swin)."""
+
+from math import ceil
+
+import torch
+from mmaction.models.backbones.swin import SwinTransformer3D, get_window_size, window_partition
+from torch import Tensor, nn
+
+from .taps import BackboneTaps
+
+
+class SwinTaps(BackboneTaps):
+    """Blocks of all stages of `Video Swin <https://arxiv.org/abs/2106.13230>`_.
+
+    Activations travel as ``[N, T', H', W', C]``. The merging of patches between two stages belongs
+    to the first block of the later one. Frames that fill no whole patch are padded by the backbone.
+
+    What the backbone's config has to set:
+
+    * ``pretrained2d=False``: MMAction2's default reads image weights in ``init_weights``, and fails
+      if there are none. ``pretrained`` stays None too, as a name or address there would be fetched;
+      the encoder reads its own ``pretrained`` afterwards.
+    * ``frozen_stages=-1`` (the default) where blocks hold adapters: every call of ``train`` would
+      freeze the adapters of those stages as well.
+
+    Args:
+        backbone: The backbone, of any size.
+        clip_frames: Not used: clips of any length are taken.
+
+    Raises:
+        ValueError: If the backbone returns anything else than its last stage, checkpoints its
+            blocks itself, or has no image weights where ``pretrained2d`` asks for them.
+    """
+
+    def __init__(self, backbone: SwinTransformer3D, clip_frames: int | None = None) -> None:
+        self._check(backbone)
+        self.backbone = backbone
+        self.blocks, self.widths, self._merging = [], [], {}
+        for layer in backbone.layers:
+            self.blocks += layer.blocks
+            self.widths += [layer.embed_dims] * len(layer.blocks)
+            if layer.downsample is not None:
+                self._merging[len(self.blocks)] = layer.downsample
+        self.out_channels = self.widths[-1]
+        self.unused: list[nn.Parameter] = []
+
+    @staticmethod
+    def _check(backbone: SwinTransformer3D) -> None:
+        last = backbone.num_layers - 1
+        if tuple(backbone.out_indices) != (last,):
+            raise ValueError(
+                f"out_indices={tuple(backbone.out_indices)} is not the last stage alone; set "
+                f"out_indices=({last},)"
+            )
+        if backbone.out_after_downsample:
+            raise ValueError(
+                "out_after_downsample=True changes no map of the last stage; leave it out"
+            )
+        if any(layer.with_cp for layer in backbone.layers):
+            raise ValueError(
+                "with_cp=True in the backbone would recompute every block twice; leave it out and "
+                "set checkpointing=True in the encoder"
+            )
+        if backbone.pretrained2d and not backbone.pretrained:
+            raise ValueError(
+                "pretrained2d=True (the backbone's default) needs image weights in `pretrained`, "
+                "and there are none; set pretrained2d=False"
+            )
+
+    def begin(self, clips: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Cut clips into patches, ``[N, T', H', W', C]``; nothing is aside."""
+        tokens = self.backbone.pos_drop(self.backbone.patch_embed(clips))
+        return tokens.permute(0, 2, 3, 4, 1).contiguous(), ()
+
+    def block(self, index: int, x: Tensor, *aside: Tensor) -> Tensor:
+        """One block of window attention; a stage's first one merges patches before."""
+        if index in self._merging:
+            x = self._merging[index](x)
+        block = self.blocks[index]
+        return block(x, shifted_window_mask(x, block.window_size, block.shift_size))
+
+    def finish(self, x: Tensor, aside: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """See ``BackboneTaps``; D is the width of the last stage."""
+        norm = getattr(self.backbone, f"norm{self.backbone.num_layers - 1}")
+        return (norm(x).permute(0, 4, 1, 2, 3),)
+
+    def to_grid(self, x: Tensor) -> Tensor:
+        """Activations travel in this form already."""
+        return x
+
+    def from_grid(self, tokens: Tensor) -> Tensor:
+        """Activations travel in this form already."""
+        return tokens
+
+
+def shifted_window_mask(
+    x: Tensor, window_size: tuple[int, int, int], shift_size: tuple[int, int, int]
+) -> Tensor | None:
+    """Mask against attention between tokens that only the cyclic shift made neighbours.
+
+    It is made anew for every block: one of a long clip is too large to be kept, and a kept one
+    would outlive a run on fake tensors, where its values do not exist.
+
+    Args:
+        x: ``[N, T', H', W', C]`` tokens; the mask gets their dtype and device.
+        window_size: Window along time, height and width. Axes that fit into one window are one.
+        shift_size: Cyclic shift along the three axes.
+
+    Returns:
+        ``[windows, L, L]`` with 0 for allowed pairs of the window's L tokens and -100 for others;
+        None where nothing is shifted.
+    """
+    sizes = x.shape[1:4]
+    window, shift = get_window_size(sizes, window_size, shift_size)
+    if not any(shift):
+        return None
+    regions = torch.zeros(1, 1, 1, dtype=torch.int8, device=x.device)
+    for axis in range(3):
+        region = torch.zeros(
+            ceil(sizes[axis] / window[axis]) * window[axis], dtype=torch.int8, device=x.device
+        )
+        if shift[axis]:
+            region[-window[axis] : -shift[axis]] = 1
+            region[-shift[axis] :] = 2
+        shape = [1, 1, 1]
+        shape[axis] = -1
+        regions = 3 * regions + region.view(shape)
+    regions = window_partition(regions[None, ..., None], window).squeeze(-1)
+    foreign = regions.unsqueeze(1) != regions.unsqueeze(2)
+    return torch.zeros(foreign.shape, dtype=x.dtype, device=x.device).masked_fill_(foreign, -100.0)
