@@ -96,7 +96,8 @@ def test_first_blocks_of_later_stages_read_the_lateral_inputs():
     taps = build_taps(full_size(50), None)
     read = {index: taps.aside_of(index) for index in range(16) if taps.aside_of(index)}
     assert read == {3: (0,), 7: (1,), 13: (2,)}
-    assert not any(build_taps(slowfast(slow=dict(lateral=False)), None)._lateral_of)
+    alone = build_taps(slowfast(slow=dict(lateral=False)), None)
+    assert not any(alone.aside_of(index) for index in range(len(alone.blocks)))
 
 
 @pytest.mark.parametrize("depth, blocks", [(50, 6), (101, 23)])

@@ -96,7 +96,8 @@ def test_mask_follows_the_dtype():
 
 
 @pytest.mark.parametrize(
-    "arch, embed_dims, depth", [("tiny", 96, 6), ("small", 96, 18), ("base", 128, 18)]
+    "arch, embed_dims, depth",
+    [("tiny", 96, 6), ("small", 96, 18), ("base", 128, 18), ("large", 192, 18)],
 )
 def test_full_sizes(arch, embed_dims, depth, monkeypatch):
     taps = build_taps(meta_swin(arch, monkeypatch), 32)
