@@ -14,22 +14,33 @@ class PlainAdapter(BaseModule):
     ``y = gamma * W_up GELU(W_down x)`` with biases and one learnable scalar ``gamma``. ``W_up``
     starts at zero, so a fresh adapter changes nothing.
 
+    An encoder that sends the clips of a video through in groups calls the three steps of
+    ``forward`` one by one (``squeeze``, ``mix``, ``project``); ``reach`` says how far ``mix`` looks.
+
     Args:
         embed_dims: Width C of the tokens.
+        out_dims: Width D of the result; None for C, which a residual adapter needs.
         reduction: C divided by the hidden width; the papers' gamma. Defaults to 4.
         residual: Return ``x + y`` (inside a block); False returns ``y`` alone (side placement).
             Defaults to True.
+        gamma_init: What the scalar starts with. Defaults to 1.
         init_cfg: Unused by this module, which initialises itself.
 
     Raises:
-        ValueError: If ``reduction`` leaves no hidden channel.
+        ValueError: If ``reduction`` leaves no hidden channel, or a residual adapter is to change
+            the width.
     """
+
+    reach = 0
+    """Steps before and after a position that its output depends on."""
 
     def __init__(
         self,
         embed_dims: int,
+        out_dims: int | None = None,
         reduction: float = 4,
         residual: bool = True,
+        gamma_init: float = 1.0,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -39,10 +50,15 @@ class PlainAdapter(BaseModule):
                 f"reduction={reduction} leaves no hidden channel of embed_dims={embed_dims}; "
                 f"choose a value above 0 and up to {embed_dims}"
             )
+        if residual and out_dims not in (None, embed_dims):
+            raise ValueError(
+                f"a residual adapter keeps the width {embed_dims}, got out_dims={out_dims}"
+            )
         self.hidden_dims = hidden_dims
         self.residual = residual
+        self.gamma_init = gamma_init
         self.down_proj = nn.Linear(embed_dims, hidden_dims)
-        self.up_proj = nn.Linear(hidden_dims, embed_dims)
+        self.up_proj = nn.Linear(hidden_dims, out_dims or embed_dims)
         self.gamma = nn.Parameter(ones(1))
         self.reset_parameters()
 
@@ -53,7 +69,7 @@ class PlainAdapter(BaseModule):
         nn.init.zeros_(self.down_proj.bias)
         nn.init.zeros_(self.up_proj.weight)
         nn.init.zeros_(self.up_proj.bias)
-        nn.init.ones_(self.gamma)
+        nn.init.constant_(self.gamma, self.gamma_init)
 
     def init_weights(self) -> None:
         """Undo what a surrounding backbone's ``init_cfg`` did to the linear layers in here."""
@@ -67,13 +83,35 @@ class PlainAdapter(BaseModule):
             x: ``[B, T, H, W, C]`` tokens of whole videos, in temporal order.
 
         Returns:
-            ``[B, T, H, W, C]`` of the same dtype.
+            ``[B, T, H, W, D]`` of the same dtype.
         """
-        hidden = self.mix(F.gelu(self.down_proj(x)))
-        # gamma keeps its precision under autocast: in bf16 it could only move in steps of 0.4 %.
-        update = (self.gamma * self.up_proj(hidden)).to(x.dtype)
-        return x + update if self.residual else update
+        return self.expand(x, self.mix(self.squeeze(x)))
 
-    def mix(self, hidden: Tensor) -> Tensor:
-        """Exchange information between positions, ``[B, T, H, W, h]`` to the same; here nothing."""
+    def squeeze(self, x: Tensor) -> Tensor:
+        """First step, each position alone: ``[B, T, H, W, C]`` to ``[B, T, H, W, h]``."""
+        return F.gelu(self.down_proj(x))
+
+    def mix(
+        self, hidden: Tensor, before: Tensor | None = None, after: Tensor | None = None
+    ) -> Tensor:
+        """Second step, exchange between positions; here there is none.
+
+        Args:
+            hidden: ``[B, T, H, W, h]``.
+            before: The ``reach`` steps before ``hidden``; None where the video begins.
+            after: The ``reach`` steps after it; None where the video ends.
+
+        Returns:
+            ``[B, T, H, W, h]``.
+        """
         return hidden
+
+    def project(self, mixed: Tensor) -> Tensor:
+        """Last step, linear: the update ``[..., D]`` from ``[..., h]``."""
+        # gamma keeps its precision under autocast: in bf16 it could only move in steps of 0.4 %.
+        return self.gamma * self.up_proj(mixed)
+
+    def expand(self, x: Tensor, mixed: Tensor) -> Tensor:
+        """Add the update to ``x`` (if residual), in the dtype of ``x``."""
+        update = self.project(mixed).to(x.dtype)
+        return x + update if self.residual else update

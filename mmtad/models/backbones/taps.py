@@ -67,6 +67,19 @@ class BackboneTaps(ABC):
         """Positions in ``aside`` of what block ``index`` reads."""
         return ()
 
+    def choose_attention(self, kernel: str) -> None:
+        """Switch the attention to ``"sdpa"`` or ``"flash_attn"``.
+
+        Raises:
+            ValueError: If this family has no choice, or the kernel is unknown.
+            ImportError: If the package is not installed.
+        """
+        if kernel != "sdpa":
+            raise ValueError(
+                f"attention={kernel!r} is for plain video transformers; leave it out for "
+                f"{type(self.backbone).__name__}"
+            )
+
     @abstractmethod
     def finish(self, x: Tensor, aside: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Turn the last block's output into feature maps ``[N, D, T', H', W']``, one a stream."""

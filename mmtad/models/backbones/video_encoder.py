@@ -1,11 +1,10 @@
-"""From raw frames to one feature per time step, with adapters inside a frozen backbone."""
+"""From raw frames to one feature per time step, with adapters inside the backbone."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 
 import torch
-import torch.nn.functional as F
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -13,32 +12,51 @@ from torch.utils.checkpoint import checkpoint
 
 from mmtad.registry import MODELS, WEIGHT_INITIALIZERS
 
-from .taps import Grid, build_taps
+from .adapted_block import AdaptedBlock
+from .clip_groups import ClipLayout, Clips
+from .pooling import join_streams, spatial_mean
+from .precision import check_half, half_autocast, half_dtype, halve_frozen
+from .recompute import recompute
+from .taps import build_taps
+
+Prepare = Callable[[Tensor], Tensor]
 
 
 @MODELS.register_module()
 class VideoEncoder(BaseModule):
-    """Frame-based video encoder of `AdaTAD <https://arxiv.org/abs/2311.17241>`_.
+    """Video encoder of `AdaTAD <https://arxiv.org/abs/2311.17241>`_, adapters after the blocks.
 
-    Frames are folded into short clips, as the backbone was trained on. After every block an adapter
-    sees the clips of a video re-joined in time, so it is the only place where clips meet. The
-    feature map is averaged over space, joined in time and interpolated to the length asked for.
+    The backbone is any MMAction2 backbone of a supported family (``taps.py``), built from its own
+    config. Its parameters keep their names, so checkpoints load unchanged; the adapters' own read
+    ``backbone.blocks.3.adapter.down_proj.weight``.
 
-    The backbone is any MMAction2 backbone of a supported family (see ``taps.py``), built from its
-    own config. Its parameters keep their names, so checkpoints load unchanged; the adapters' own
-    read ``backbone.blocks.3.adapter.down_proj.weight``.
+    Two representations. ``frame``: a video is folded into short clips, as the backbone was trained
+    on, and an adapter sees the clips re-joined in time, so it is the only place where clips meet;
+    every step of the backbone's output is a feature. ``snippet``: every feature is the mean over
+    one clip, whose adapters see nothing else.
 
     A frozen backbone stays in eval mode during training. Its drop-path alone stays active if there
     are adapters to regularise, as in the public code. Without adapters it runs without a graph.
 
+    What saves memory is described, with its cost, in docs/memory.md.
+
     Args:
         backbone: Config of the backbone, e.g. ``dict(type="mmaction.VisionTransformer", ...)``.
-        adapter: Config of the adapter after each block, without ``embed_dims``; None for none.
+        adapter: Config of the adapter of each block, without ``embed_dims``; None for none.
         adapter_indices: Blocks that get an adapter, negative ones from the end. Defaults to all.
-        clip_frames: Frames in a clip. Defaults to 16.
-        frozen: Train the adapters only; False fine-tunes the backbone as well. Defaults to True.
-        checkpointing: Recompute every block with its adapter in the backward pass instead of
-            keeping its activations. Defaults to False.
+        clip_frames: Frames in a clip; None takes a whole video as one clip. Defaults to 16.
+        representation: ``"frame"`` or ``"snippet"``.
+        snippet_stride: Frames between successive snippets.
+        frozen: Keep the backbone's weights; False fine-tunes them as well. Defaults to True.
+        checkpointing: Recompute blocks with their adapters in the backward pass instead of keeping
+            their activations. Defaults to False.
+        checkpoint_every: With ``checkpointing``, keep the input of every n-th block only.
+        clips_per_group: Clips that pass a block at a time (with ``checkpointing``, and wherever
+            there is no backward pass); None for all at once.
+        frozen_dtype: ``"bfloat16"`` or ``"float16"`` to keep frozen weights in it.
+        stream_dtype: The same for the activations between blocks.
+        offload: With ``checkpointing``, keep the inputs of the blocks in the CPU's memory.
+        attention: ``"sdpa"``, PyTorch's fused attention, or ``"flash_attn"``, the package.
         pretrained: Checkpoint of the backbone (file or address), read by ``init_weights``.
         pretrained_source: Key table of the project it comes from (``mmtad.checkpoints``); None for
             MMAction2's own names.
@@ -47,7 +65,8 @@ class VideoEncoder(BaseModule):
 
     Raises:
         ImportError: If the backbone is MMAction2's and that is not installed.
-        ValueError: If the backbone has no taps or an adapter index does not exist.
+        ValueError: If the backbone has no taps, an adapter index does not exist or two arguments
+            contradict each other.
     """
 
     def __init__(
@@ -55,9 +74,17 @@ class VideoEncoder(BaseModule):
         backbone: dict,
         adapter: dict | None = None,
         adapter_indices: Sequence[int] | None = None,
-        clip_frames: int = 16,
+        clip_frames: int | None = 16,
+        representation: str = "frame",
+        snippet_stride: int = 1,
         frozen: bool = True,
         checkpointing: bool = False,
+        checkpoint_every: int = 1,
+        clips_per_group: int | None = None,
+        frozen_dtype: str | None = None,
+        stream_dtype: str | None = None,
+        offload: bool = False,
+        attention: str = "sdpa",
         pretrained: str | None = None,
         pretrained_source: str | None = None,
         min_match: float = 0.9,
@@ -65,8 +92,15 @@ class VideoEncoder(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         self.clip_frames = clip_frames
+        self.snippet_stride = snippet_stride if representation == "snippet" else None
         self.frozen = frozen
         self.checkpointing = checkpointing
+        self.checkpoint_every = checkpoint_every
+        self.clips_per_group = clips_per_group
+        self.frozen_dtype = half_dtype(frozen_dtype, "frozen_dtype")
+        self.stream_dtype = half_dtype(stream_dtype, "stream_dtype")
+        self.offload = offload
+        self._check(representation)
         self.pretrained = pretrained and dict(
             type="mmtad.PretrainedWeights",
             checkpoint=pretrained,
@@ -81,33 +115,75 @@ class VideoEncoder(BaseModule):
             )
         self.backbone = MODELS.build(backbone)
         self.taps = build_taps(self.backbone, clip_frames)
+        self.taps.choose_attention(attention)
         self.out_channels = self.taps.out_channels
         for parameter in self.backbone.parameters() if frozen else self.taps.unused:
             parameter.requires_grad_(False)
-        self.adapted = self._attach_adapters(adapter, adapter_indices)
+        self.adapted = self._choose(adapter, adapter_indices)
+        self.stages = [self._stage(i, adapter) for i in range(len(self.taps.blocks))]
+        if self.frozen_dtype is not None:
+            halve_frozen(self.backbone, self.frozen_dtype)
 
-    def _attach_adapters(self, adapter: dict | None, indices: Sequence[int] | None) -> list[int]:
-        """Give each chosen block a child ``adapter``; returns the indices, ascending."""
+    def _check(self, representation: str) -> None:
+        if representation not in ("frame", "snippet"):
+            raise ValueError(f"representation is 'frame' or 'snippet', got {representation!r}")
+        if representation == "snippet" and self.clip_frames is None:
+            raise ValueError("representation='snippet' needs clip_frames, the length of a snippet")
+        if self.frozen_dtype is not None and not self.frozen:
+            raise ValueError(
+                "frozen_dtype is for a frozen backbone; a fine-tuned one (frozen=False) needs its "
+                "weights in full precision"
+            )
+        for name in ("snippet_stride", "checkpoint_every", "clips_per_group"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        for name in ("checkpoint_every", "offload"):
+            if getattr(self, name) not in (1, False) and not self.checkpointing:
+                raise ValueError(f"{name} is a kind of checkpointing: set checkpointing=True too")
+
+    def _choose(self, adapter: dict | None, indices: Sequence[int] | None) -> list[int]:
+        """Blocks that get an adapter, ascending."""
         if adapter is None:
             return []
         count = len(self.taps.blocks)
-        chosen = range(count) if indices is None else indices
+        chosen = self._default_indices(count) if indices is None else list(indices)
         outside = [index for index in chosen if not -count <= index < count]
         if outside:
             raise ValueError(
                 f"adapter_indices={list(chosen)} holds {outside[0]}, but the backbone has {count} "
                 f"blocks; use 0 to {count - 1}"
             )
-        chosen = sorted({index % count for index in chosen})
-        for index in chosen:
-            module = MODELS.build(dict(adapter, embed_dims=self.taps.widths[index]))
-            self.taps.blocks[index].add_module("adapter", module)
-        return chosen
+        return sorted({index % count for index in chosen})
+
+    def _default_indices(self, count: int) -> list[int]:
+        return list(range(count))
+
+    def _stage(self, index: int, adapter: dict | None) -> AdaptedBlock:
+        """Give a block its adapter, as a child ``adapter`` or built into its layers."""
+        block, after, couples = self.taps.blocks[index], None, False
+        if index in self.adapted:
+            module = MODELS.build(dict(adapter, **self._adapter_arguments(index)))
+            if hasattr(module, "install"):
+                module.install(block)
+                couples = module.couples_clips
+                if couples and (self.clip_frames is None or self.snippet_stride is not None):
+                    raise ValueError(
+                        f"{type(module).__name__} exchanges between the clips of a video, which "
+                        "only representation='frame' with clip_frames has"
+                    )
+            else:
+                block.add_module("adapter", module)
+                after = module
+        return AdaptedBlock(self.taps, index, after, self.stream_dtype, couples)
+
+    def _adapter_arguments(self, index: int) -> dict:
+        return dict(embed_dims=self.taps.widths[index])
 
     @property
     def adapters(self) -> list[nn.Module]:
-        """The adapters, from the first block to the last."""
-        return [self.taps.blocks[index].adapter for index in self.adapted]
+        """The adapters after blocks, from the first block to the last."""
+        return [stage.adapter for stage in self.stages if stage.adapter is not None]
 
     def init_weights(self) -> None:
         """Initialise backbone and adapters, then read the pre-trained weights."""
@@ -128,64 +204,114 @@ class VideoEncoder(BaseModule):
         super().train(mode)
         if mode and self.frozen:
             self.backbone.eval()
-            for module in self.backbone.modules():
-                if self.adapted and type(module).__name__ == "DropPath":
-                    module.train()
-            for adapter in self.adapters:
-                adapter.train()
+            for name, module in self.backbone.named_modules():
+                if "adapter" in name.split(".") or self._stays_active(module):
+                    module.training = True
         return self
 
-    def forward(self, frames: Tensor, length: int | None = None) -> Tensor:
+    def _stays_active(self, module: nn.Module) -> bool:
+        return bool(self.adapted) and type(module).__name__ == "DropPath"
+
+    def forward(
+        self, frames: Tensor, length: int | None = None, prepare: Prepare | None = None
+    ) -> Tensor:
         """Encode videos.
 
         Args:
-            frames: ``[B, 3, T, H, W]`` normalised frames, T a multiple of ``clip_frames``.
-            length: Steps of the output; None keeps one step per tubelet (T / 2 for VideoMAE).
+            frames: ``[B, 3, T, H, W]``: normalised, or of any type that ``prepare`` takes.
+            length: Steps of the output; None keeps those of the backbone (T / 2 for VideoMAE), or
+                one a snippet.
+            prepare: Turns clips ``[n, 3, t, H, W]`` as they are in ``frames`` into normalised ones;
+                called when they are needed.
 
         Returns:
             ``[B, D, length]`` features.
 
         Raises:
-            ValueError: If T is no multiple of ``clip_frames``.
+            ValueError: If T cannot be cut into clips, or the device lacks a half precision.
         """
-        features = self.feature_map(frames).mean(dim=(-2, -1))
-        features = features.unflatten(0, (frames.shape[0], -1)).transpose(1, 2).flatten(2)
-        if length is None or length == features.shape[-1]:
-            return features
-        return F.interpolate(features, size=length, mode="linear", align_corners=False)
+        maps = self.feature_maps(frames, prepare)
+        snippets = self.snippet_stride is not None
+        return join_streams([spatial_mean(m) for m in maps], len(frames), length, snippets)
 
-    def feature_map(self, frames: Tensor) -> Tensor:
-        """Run the backbone: ``[B, 3, T, H, W]`` to ``[B * clips, D, T', H', W']``."""
-        clips = self.fold(frames)
-        videos = frames.shape[0]
-        trains = bool(self.adapted) or not self.frozen
-        with torch.set_grad_enabled(trains and torch.is_grad_enabled()):
-            return self.taps.forward(clips, lambda i, x, grid: self._run(i, x, grid, videos))
+    def feature_maps(self, frames: Tensor, prepare: Prepare | None = None) -> tuple[Tensor, ...]:
+        """Run the backbone: ``[B, 3, T, H, W]`` to maps ``[B * clips, D, T', H', W']``.
 
-    def fold(self, frames: Tensor) -> Tensor:
-        """Cut videos into clips: ``[B, 3, T, H, W]`` to ``[B * clips, 3, clip_frames, H, W]``."""
-        total = frames.shape[2]
-        if total == 0 or total % self.clip_frames:
-            raise ValueError(
-                f"{total} frames cannot be cut into clips of {self.clip_frames}; choose a window "
-                f"that is a multiple of {self.clip_frames}"
-            )
-        clips = frames.unflatten(2, (-1, self.clip_frames))
-        return clips.transpose(1, 2).flatten(0, 1)
+        There is one map per stream of the backbone (two for SlowFast).
+        """
+        clips = self.cut(frames)
+        with half_autocast(self.frozen_dtype, frames.device):
+            x, aside, layout = self._begin(clips, prepare)
+            for stages in self._segments():
+                x = self._run(stages, x, aside, layout)
+            return self.taps.finish(x, aside)
 
-    def _run(self, index: int, x: Tensor, grid: Grid, videos: int) -> Tensor:
-        """One block and its adapter, recomputed in the backward pass if so configured."""
-        block = self.taps.blocks[index]
-        differentiable = x.requires_grad or any(p.requires_grad for p in block.parameters())
-        if not (self.checkpointing and torch.is_grad_enabled() and differentiable):
-            return self._block_and_adapter(index, x, grid, videos)
-        return checkpoint(self._block_and_adapter, index, x, grid, videos, use_reentrant=False)
+    def cut(self, frames: Tensor) -> Clips:
+        """Cut frames ``[B, 3, T, H, W]`` into clips, and check the device."""
+        for name in ("frozen_dtype", "stream_dtype"):
+            dtype = getattr(self, name)
+            if dtype is not None:
+                check_half(dtype, frames.device, name)
+        return Clips(frames, self.clip_frames, self.snippet_stride)
 
-    def _block_and_adapter(self, index: int, x: Tensor, grid: Grid, videos: int) -> Tensor:
-        block = self.taps.blocks[index]
-        x = block(x)
-        if index not in self.adapted:
-            return x
-        tokens = self.taps.to_grid(x, grid)
-        joined = tokens.reshape(videos, -1, *tokens.shape[2:])
-        return self.taps.from_grid(block.adapter(joined).reshape(tokens.shape))
+    def layout(self, clips: Clips) -> ClipLayout:
+        """How these clips belong together."""
+        joined = 1 if self.snippet_stride is not None else clips.per_video
+        return ClipLayout(len(clips), joined)
+
+    def _begin(
+        self, clips: Clips, prepare: Prepare | None
+    ) -> tuple[Tensor, tuple[Tensor, ...], ClipLayout]:
+        """What comes before the first block, group by group."""
+        layout = self.layout(clips)
+        if not self.frozen and torch.is_grad_enabled():
+            if self.checkpointing:
+                x, aside = checkpoint(self._embed, clips[:], prepare, use_reentrant=False)
+            else:
+                x, aside = self._embed(clips[:], prepare)
+            return x, aside, layout
+        with torch.no_grad():
+            parts = [self._embed(clips[g], prepare) for g in layout.groups(self.clips_per_group)]
+        return torch.cat([x for x, _ in parts]), _cat([aside for _, aside in parts]), layout
+
+    def _embed(self, clips: Tensor, prepare: Prepare | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        x, aside = self.taps.begin(clips if prepare is None else prepare(clips))
+        return x if self.stream_dtype is None else x.to(self.stream_dtype), aside
+
+    def _segments(self) -> list[list[AdaptedBlock]]:
+        """Blocks that share one stored input: singles up to the first that is trained."""
+        trained = next((i for i, stage in enumerate(self.stages) if stage.parameters), None)
+        if trained is None:
+            return [[stage] for stage in self.stages]
+        head, tail = self.stages[:trained], self.stages[trained:]
+        size = self.checkpoint_every
+        return [[s] for s in head] + [tail[i : i + size] for i in range(0, len(tail), size)]
+
+    def _run(
+        self,
+        stages: list[AdaptedBlock],
+        x: Tensor,
+        aside: tuple[Tensor, ...],
+        layout: ClipLayout,
+    ) -> Tensor:
+        """Run successive blocks in the way that is configured."""
+        asides = [[aside[k] for k in self.taps.aside_of(s.index)] for s in stages]
+        steps = self.taps.to_grid(x).shape[1]
+        groups = [s.groups(layout, self.clips_per_group, steps) for s in stages]
+        trained = torch.is_grad_enabled() and (
+            x.requires_grad
+            or any(a.requires_grad for extra in asides for a in extra)
+            or any(s.parameters for s in stages)
+        )
+        if trained and self.checkpointing:
+            return recompute(stages, x, asides, layout, groups, self.offload)
+        for stage, extra, cut in zip(stages, asides, groups, strict=True):
+            if trained:
+                x = stage(x, extra, layout)
+            else:
+                x, _ = stage.forward_groups(x, extra, layout, cut)
+        return x
+
+
+def _cat(parts: list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    return tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True))

@@ -68,6 +68,10 @@ class ViTTaps(BackboneTaps):
         """One transformer block over the tokens of each clip."""
         return self.blocks[index](x.flatten(1, 3)).view(x.shape)
 
+    def choose_attention(self, kernel: str) -> None:
+        """See ``BackboneTaps``."""
+        fuse_attention(self.backbone, kernel)
+
     def finish(self, x: Tensor, aside: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """See ``BackboneTaps``; D is the width of the backbone."""
         return (self.backbone.norm(x).permute(0, 4, 1, 2, 3),)
