@@ -12,6 +12,7 @@ from mmengine.utils import import_modules_from_strings
 from torch import nn
 
 from ..checkpoints import align_keys, extract_state_dict, load_report
+from ..engine.frozen_part import exactly, restore_frozen_part
 from ..registry import MODELS
 from .cli import read_config
 
@@ -137,7 +138,8 @@ def build_model(cfg: Config, checkpoint: Any, source: str) -> nn.Module:
         The model on the CPU, in evaluation mode.
 
     Raises:
-        ValueError: If the checkpoint does not fit the model.
+        ValueError: If the checkpoint does not fit the model, or leaves out a frozen backbone whose
+            pre-trained file is missing or another one.
     """
     model = MODELS.build(cfg.model)
     if checkpoint is None:
@@ -149,8 +151,11 @@ def build_model(cfg: Config, checkpoint: Any, source: str) -> nn.Module:
         model.init_weights()
     else:
         # A checkpoint of MMEngine's EMAHook keeps the averaged weights under 'state_dict'.
-        state_dict = align_keys(extract_state_dict(checkpoint, source), model)
-        load_report(model, state_dict, _min_match(cfg), source)
+        restored = restore_frozen_part(model, checkpoint, source)
+        left_out = set(restored)
+        weights = extract_state_dict(checkpoint, source)
+        weights = {key: value for key, value in weights.items() if key not in left_out}
+        load_report(model, align_keys(weights, model), _min_match(cfg), source, exactly(restored))
     return model.eval()
 
 

@@ -4,10 +4,12 @@ import numpy as np
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.runner import set_random_seed
+from mmengine.runner import find_latest_checkpoint, set_random_seed
 
 from mmtad.checkpoints import load_report
 from mmtad.registry import HOOKS
+
+from .frozen_part import exactly, restore_frozen_part, shared_sha256
 
 
 def _set_epoch(dataset, epoch: int, seed: int) -> None:
@@ -59,8 +61,14 @@ class LoadReportHook(Hook):
     at its random weights. This logs one line of matched, missing, unexpected and wrong-shape
     entries and raises below ``min_match``.
 
+    Where ``SlimCheckpointHook`` left the frozen backbone out, it is put back first, from its
+    pre-trained file. Only entries that were put back count as "not needed from the file".
+
     Args:
         min_match: Smallest share of the model's entries that must come from the file, 0 to 1.
+
+    Raises:
+        ValueError: If too little matches, or a frozen backbone cannot be put back.
     """
 
     priority = "VERY_HIGH"
@@ -71,7 +79,15 @@ class LoadReportHook(Hook):
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Before MMEngine puts the weights into the model."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        source = runner._load_from or "the checkpoint to resume from"
-        load_report(
-            model, checkpoint.get("state_dict", checkpoint), min_match=self.min_match, source=source
-        )
+        source = runner._load_from
+        if source is None and runner._resume:
+            source = find_latest_checkpoint(runner.work_dir)
+        source = source or "the checkpoint"
+        restored = restore_frozen_part(model, checkpoint, source, shared_sha256)
+        weights, left_out = checkpoint.get("state_dict", checkpoint), set(restored)
+        stored = {key: value for key, value in weights.items() if key not in left_out}
+        load_report(model, stored, self.min_match, source, exactly(restored))
+        # The averaged weights may be those of the trained part alone (TrainableEMAHook); MMEngine's
+        # EMAHook would leave the rest of its copy at random weights.
+        for key, value in weights.items() if "ema_state_dict" in checkpoint else ():
+            checkpoint["ema_state_dict"].setdefault(f"module.{key}", value)

@@ -1,5 +1,6 @@
 """Optimiser groups by the role a parameter plays in an end-to-end detector."""
 
+import re
 from collections import Counter
 
 from mmengine.logging import print_log
@@ -9,11 +10,15 @@ from torch import nn
 from mmtad.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 ROLES = ("adapter", "backbone", "detector")
+SETTINGS = {"lr", "weight_decay", "decay_all", "match"}
 DECAYED = (nn.Linear, nn.modules.conv._ConvNd, nn.MultiheadAttention)
 
 
 def role_of(name: str) -> str:
     """Role of a parameter by its name: adapter, backbone or detector.
+
+    Every parameter that an adapter adds has a part ``adapter`` in its name, be it after a block
+    (``blocks.3.adapter.gamma``) or inside one (``blocks.3.attn.qkv.adapter.down_proj.weight``).
 
     Args:
         name: Full name in the model, as ``backbone.blocks.3.adapter.gamma``.
@@ -25,7 +30,7 @@ def role_of(name: str) -> str:
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class RoleOptimWrapperConstructor(DefaultOptimWrapperConstructor):
-    """Gives adapters, detector and backbone a learning rate and weight decay of their own.
+    r"""Gives adapters, detector and backbone a learning rate and weight decay of their own.
 
     ``paramwise_cfg`` maps a role (``adapter``, ``backbone``, ``detector``) to ``dict(lr=...,
     weight_decay=..., decay_all=False)``; what a role leaves out comes from the optimiser's own
@@ -33,8 +38,15 @@ class RoleOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     not); with ``decay_all=True`` everything of that role decays, as in the released AdaTAD code
     for its adapters. Frozen parameters are left out, so the optimiser holds no state for them.
 
+    The role follows from the name, see :func:`role_of`. Parameters that belong to the backbone and
+    are trained in place of an adapter, as the biases of ``BiasTuning``, are thus of the role
+    ``backbone``. ``match=[...]``, regular expressions searched in the full name, draws parameters
+    to another role: ``adapter=dict(lr=2e-4, match=[r"^backbone\..*bias$"])``. The first role with
+    a match wins, in the order adapter, backbone, detector.
+
     Raises:
-        ValueError: If ``paramwise_cfg`` names an unknown role or nothing is left to train.
+        ValueError: If ``paramwise_cfg`` names an unknown role or setting, or nothing is left to
+            train.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
@@ -49,12 +61,7 @@ class RoleOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             module: The whole model.
             **kwargs: Unused; the parent's signature has more arguments.
         """
-        config = dict(self.paramwise_cfg)
-        unknown = set(config) - set(ROLES)
-        if unknown:
-            raise ValueError(
-                f"paramwise_cfg names the unknown roles {sorted(unknown)}; use {', '.join(ROLES)}"
-            )
+        config = self._checked()
         groups: dict[tuple[str, bool], dict] = {}
         counts: Counter = Counter()
         seen: set[int] = set()
@@ -64,7 +71,7 @@ class RoleOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                     continue
                 seen.add(id(parameter))
                 name = f"{prefix}.{key}" if prefix else key
-                role = role_of(name)
+                role = self._role(name)
                 settings = config.get(role, {})
                 decays = settings.get("decay_all", False) or (
                     isinstance(layer, DECAYED) and parameter.dim() > 1
@@ -77,6 +84,28 @@ class RoleOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         params.extend(groups.values())
         summary = ", ".join(f"{role} {counts[role]:,}" for role in ROLES if counts[role])
         print_log(f"Trainable parameters: {summary}", "current")
+
+    def _checked(self) -> dict:
+        config = dict(self.paramwise_cfg)
+        unknown = set(config) - set(ROLES)
+        if unknown:
+            raise ValueError(
+                f"paramwise_cfg names the unknown roles {sorted(unknown)}; use {', '.join(ROLES)}"
+            )
+        for role, settings in config.items():
+            if wrong := set(settings) - SETTINGS:
+                raise ValueError(
+                    f"paramwise_cfg.{role} has the unknown settings {sorted(wrong)}; use "
+                    f"{', '.join(sorted(SETTINGS))}"
+                )
+        return config
+
+    def _role(self, name: str) -> str:
+        for role in ROLES:
+            patterns = self.paramwise_cfg.get(role, {}).get("match", ())
+            if any(re.search(pattern, name) for pattern in patterns):
+                return role
+        return role_of(name)
 
     def _new_group(self, role: str, settings: dict, decays: bool) -> dict:
         group = {"params": [], "name": role if decays else f"{role}_no_decay"}
