@@ -67,12 +67,17 @@ def _reshape(key: str, value: Tensor) -> Tensor:
     return value if value.is_floating_point() else value.float()  # OpenTAD's untrained normaliser
 
 
-@register_source("actionformer")
+@register_source(
+    "actionformer",
+    about="ActionFormer: the authors' repository (happyharrycn/actionformer_release)",
+    signature=(r"^(module\.)?backbone\.(embd|stem|branch)\.", r"^(module\.)?cls_head\."),
+    optional=(r"(^|\.)normalizer\.average$",),
+)
 def from_actionformer(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the weights of the authors' repository to those of ``TADDetector``.
 
-    Use them with ``preset="official"``. That project does not store ``head.normalizer.average``;
-    the load report names it as missing, which matters only for continued training.
+    Use them with ``preset="official"``. That project does not store ``head.normalizer.average``,
+    which matters only for continued training.
 
     Args:
         state_dict: ``state_dict_ema`` (or ``state_dict``) of its checkpoint.
@@ -83,7 +88,11 @@ def from_actionformer(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return _convert(state_dict, OFFICIAL_RULES)
 
 
-@register_source("opentad_actionformer")
+@register_source(
+    "opentad_actionformer",
+    about="OpenTAD ActionFormer: projection, neck and head, on features",
+    signature=(r"^(module\.)?rpn_head\.", r"^(module\.)?projection\."),
+)
 def from_opentad_actionformer(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the weights of OpenTAD's ActionFormer to those of ``TADDetector``.
 

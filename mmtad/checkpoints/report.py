@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from .diagnosis import diagnose, part_of
+
 
 @dataclass(frozen=True)
 class LoadReport:
@@ -39,6 +41,20 @@ class LoadReport:
         """Share of the expected entries that were filled, 0 to 1; 0 where nothing is expected."""
         return len(self.matched) / self.expected if self.expected else 0.0
 
+    @property
+    def empty_parts(self) -> list[str]:
+        """Parts of the model, such as ``patch_embed`` or ``blocks.3``, of which nothing fitted."""
+        filled = {part_of(key) for key in self.matched}
+        lacking = [*self.missing, *(key for key, _, _ in self.wrong_shape)]
+        return sorted({part_of(key) for key in lacking} - filled)
+
+    @property
+    def causes(self) -> list[str]:
+        """Differences of architecture that explain what did not fit, in words."""
+        shaped = [*self.matched, *(key for key, _, _ in self.wrong_shape)]
+        ours, theirs = [*shaped, *self.missing, *self.ignored], [*shaped, *self.unexpected]
+        return diagnose(ours, theirs, self.wrong_shape)
+
     def __str__(self) -> str:
         shapes = [f"{key}: file {a}, model {b}" for key, a, b in self.wrong_shape]
         parts = [
@@ -49,15 +65,18 @@ class LoadReport:
         ]
         if self.ignored:
             parts.append(_counted("not needed from the file", self.ignored))
-        return f"Weights from {self.source or 'a state dict'}: {', '.join(parts)}"
+        why = "".join(f"; {cause}" for cause in self.causes)
+        return f"Weights from {self.source or 'a state dict'}: {', '.join(parts)}{why}"
 
 
 def _counted(what: str, names: Sequence[str], shown: int = 3) -> str:
     """``missing 5 (a, b, c, ...)``."""
-    if not names:
-        return f"{what} 0"
-    more = ", ..." if len(names) > shown else ""
-    return f"{what} {len(names)} ({', '.join(names[:shown])}{more})"
+    return f"{what} {len(names)} ({_listed(names, shown)})" if names else f"{what} 0"
+
+
+def _listed(names: Sequence[str], shown: int = 3) -> str:
+    """``a, b, c, ...``."""
+    return ", ".join(names[:shown]) + (", ..." if len(names) > shown else "")
 
 
 def load_report(
@@ -66,6 +85,7 @@ def load_report(
     min_match: float = 1.0,
     source: str = "",
     ignore_missing: Iterable[str] = (),
+    strict: bool = False,
 ) -> LoadReport:
     r"""Load the entries that fit, log one line about them, and refuse a file that does not fit.
 
@@ -77,24 +97,53 @@ def load_report(
         source: File or project, for messages.
         ignore_missing: Regular expressions, searched in the model's keys. Entries that match need
             not be in the file, e.g. ``r"(^|\.)adapter\."`` for weights of a bare backbone.
+        strict: Refuse wrong shapes and parts of the model of which nothing was loaded as well, a
+            single patch embedding among hundreds of entries that fit, say.
 
     Returns:
         The account of what was loaded.
 
     Raises:
-        ValueError: If fewer entries match than ``min_match`` asks for.
+        ValueError: If fewer entries match than ``min_match`` asks for, or ``strict`` refuses.
     """
     report = compare(model, state_dict, source, ignore_missing)
+    check_report(report, type(model).__name__, min_match, strict)
+    model.load_state_dict({key: state_dict[key] for key in report.matched}, strict=False)
+    learned = {name for name, _ in model.named_parameters()}
+    log_report(report, learned)
+    return report
+
+
+def check_report(
+    report: LoadReport, model_name: str, min_match: float = 1.0, strict: bool = False
+) -> None:
+    """Raise the errors of ``load_report``."""
     if report.ratio < min_match:
         raise ValueError(
-            f"{report}; that is {report.ratio:.0%} of {type(model).__name__}, and at least "
+            f"{report}; that is {report.ratio:.0%} of {model_name}, and at least "
             f"{min_match:.0%} must match: use a checkpoint of this architecture, name the key "
             "table of its project, or lower min_match"
         )
-    model.load_state_dict({key: state_dict[key] for key in report.matched}, strict=False)
-    incomplete = report.missing or report.wrong_shape
-    print_log(str(report), "current", logging.WARNING if incomplete else logging.INFO)
-    return report
+    if strict and (report.wrong_shape or report.empty_parts):
+        random = report.empty_parts or [key for key, _, _ in report.wrong_shape]
+        raise ValueError(
+            f"{report}; {model_name} would keep random weights in {_listed(random)}: use a "
+            "checkpoint of this architecture, or set strict=False if you mean it"
+        )
+
+
+def log_report(report: LoadReport, learned: Iterable[str] = ()) -> None:
+    """Log a report, and in a line of its own which learned entries stay at random values."""
+    unfilled = [*report.missing, *(key for key, _, _ in report.wrong_shape)]
+    level = logging.WARNING if unfilled or report.causes else logging.INFO
+    print_log(str(report), "current", level)
+    random = sorted(set(unfilled) & set(learned))
+    if random:
+        print_log(
+            f"NOT LOADED, {len(random)} parameters keep their random start: {_listed(random, 8)}",
+            "current",
+            logging.WARNING,
+        )
 
 
 def compare(

@@ -187,7 +187,11 @@ def test_report_counts_and_names(log):
             logging.WARNING,
             "Weights from some.pth: matched 2/4, missing 1 (0.bias), unexpected 1 (head.weight), "
             "wrong shape 1 (1.weight: file (1, 4), model (1, 3))",
-        )
+        ),
+        (
+            logging.WARNING,
+            "NOT LOADED, 2 parameters keep their random start: 0.bias, 1.weight",
+        ),
     ]
     assert (model[0].weight == 7).all() and (model[1].bias == 7).all()
 

@@ -99,7 +99,7 @@ class LoRA:
             ValueError: If the block lacks a target; it is unchanged then.
         """
         layers = list(self._find(block))
-        if _transformer_attentions(block):
+        if any(type(module).__name__ == "Attention" for module in _transformer_attentions(block)):
             # MMAction2's own attention passes by the forward of `qkv`.
             from ..backbones.fused_attention import fuse_attention
 

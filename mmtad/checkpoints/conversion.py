@@ -1,0 +1,151 @@
+"""Turning a foreign checkpoint file into one of ours."""
+
+import hashlib
+import os
+import os.path as osp
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from mmengine.logging import print_log
+from torch import Tensor, nn
+
+from .key_tables import check_source, convert, get_source, known_sources, recognise
+from .pretrained import converted_from
+from .report import LoadReport, align_keys, check_report, compare
+from .safe_load import extract_state_dict, load_checkpoint_safely
+
+# Where a detector keeps what pre-trained files hold, the outermost first.
+_PARTS = ("", "backbone", "backbone.backbone")
+
+
+def convert_checkpoint(
+    path: str, source: str | None, half: bool = False, **options: Any
+) -> dict[str, dict]:
+    """Read a foreign file and rename its weights.
+
+    Args:
+        path: The file; code in it is never run.
+        source: Key table of its project, see ``known_sources``.
+        half: Store floating point weights in fp16, which halves the file.
+        options: What the converter of this source takes, e.g. ``adapter_indices``.
+
+    Returns:
+        ``state_dict``, and ``meta`` with ``source``, ``file`` (its name) and ``sha256``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no checkpoint, converted already or not of this source, or its
+            weights do not fit into fp16.
+    """
+    checkpoint = load_checkpoint_safely(path)
+    weights = extract_state_dict(checkpoint, path)
+    if converted_from(checkpoint):
+        raise ValueError(
+            f"{path} was converted from {converted_from(checkpoint)} already; use it as it is"
+        )
+    if source is None:
+        likely = recognise(weights)
+        raise ValueError(
+            f"say with --source of which project {path} is; by its names it may be "
+            f"{' or '.join(likely) or 'none of ' + ', '.join(known_sources())}"
+        )
+    check_source(weights, source, path)
+    converted = convert(weights, source, **options)
+    converted = {key: _stored(key, value, half) for key, value in converted.items()}
+    meta = dict(source=source, file=osp.basename(path), sha256=_sha256(path))
+    return dict(state_dict=converted, meta=meta)
+
+
+def _stored(key: str, value: Tensor, half: bool) -> Tensor:
+    """A copy that owns its memory; a view would drag all of what it looks at into the file."""
+    value = value.detach().clone(memory_format=torch.contiguous_format)
+    if not (half and value.is_floating_point()):
+        return value
+    narrow = value.half()
+    if not torch.equal(narrow.isfinite(), value.isfinite()):
+        raise ValueError(f"{key} holds values beyond the range of fp16; leave out --half")
+    return narrow
+
+
+def _sha256(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def check_fit(
+    model: nn.Module, checkpoint: Mapping[str, dict], min_match: float = 1.0
+) -> LoadReport:
+    """Say what of a model a converted checkpoint fills; nothing is loaded.
+
+    A file with a detector's head must fill the whole model. Any other is compared with the part of
+    the model that such a file is for: its backbone. A file without adapters need not have any.
+
+    Args:
+        model: What a config builds.
+        checkpoint: From ``convert_checkpoint``.
+        min_match: Smallest share of the entries that must be filled, 0 to 1.
+
+    Returns:
+        The load report.
+
+    Raises:
+        ValueError: If the checkpoint does not fit.
+    """
+    weights, meta = checkpoint["state_dict"], checkpoint["meta"]
+    detector = any(re.match(r"(projection|neck|head)\.", key) for key in weights)
+    best, best_part = None, ""
+    for part in _PARTS[:1] if detector else _PARTS:
+        try:
+            module = model.get_submodule(part)
+        except AttributeError:
+            continue
+        report = _compare(module, weights, meta)
+        if best is None or report.ratio > best.ratio:
+            best, best_part = report, part
+    name = type(model.get_submodule(best_part)).__name__
+    if best_part:
+        print_log(f"Compared with the model's {best_part}", "current")
+    check_report(best, name, min_match, strict=True)
+    return best
+
+
+def _compare(module: nn.Module, weights: Mapping[str, Tensor], meta: Mapping) -> LoadReport:
+    optional = get_source(meta["source"]).need_not_have(module)
+    if not any("adapter" in key.split(".") for key in weights):
+        optional.append(r"(^|\.)adapter\.")
+    return compare(module, align_keys(weights, module), meta["file"], optional)
+
+
+def write_checkpoint(checkpoint: Mapping[str, dict], path: str, force: bool = False) -> None:
+    """Write a checkpoint, whole or not at all.
+
+    Args:
+        checkpoint: From ``convert_checkpoint``.
+        path: The new file.
+        force: Replace the file if there is one.
+
+    Raises:
+        ValueError: If the file exists, or is the one that was read.
+    """
+    check_target(path, force)
+    os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
+    unfinished = f"{path}.part"
+    try:
+        torch.save(dict(checkpoint), unfinished)
+        os.replace(unfinished, path)
+    finally:
+        if osp.exists(unfinished):
+            os.remove(unfinished)
+
+
+def check_target(path: str, force: bool = False) -> None:
+    """Raise the errors of ``write_checkpoint`` before the work is done."""
+    if osp.isdir(path):
+        raise ValueError(f"{path} is a folder; name the file to write")
+    if osp.exists(path) and not force:
+        raise ValueError(f"{path} exists; name another file, or replace it with --force")
