@@ -14,11 +14,24 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmtad.checkpoints import align_keys, convert, extract_state_dict, load_checkpoint_safely
-from mmtad.checkpoints.report import compare
 from mmtad.checkpoints.safe_load import _local_copy
+from mmtad.registry import WEIGHT_INITIALIZERS
 
 RECORD = "frozen_part"  # in the `meta` of a checkpoint
+
+
+class _Recorder:
+    """Stands in for a module that is loaded; keeps what would have been loaded."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = module
+        self.weights: dict[str, Tensor] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name)
+
+    def load_state_dict(self, state_dict: Mapping[str, Tensor], strict: bool = True) -> None:
+        self.weights.update(state_dict)
 
 
 @dataclass(frozen=True)
@@ -27,22 +40,27 @@ class PretrainedFile:
 
     Attributes:
         prefix: The part, as ``backbone.backbone.``.
-        path: File or address, as the config has it.
-        source: Key table of the project that it comes from, or None.
+        settings: Config of the weight initialiser that reads the file, with ``checkpoint``.
     """
 
     prefix: str
-    path: str
-    source: str | None = None
+    settings: Mapping[str, Any]
+
+    @property
+    def path(self) -> str:
+        """File or address, as the config has it."""
+        return str(self.settings["checkpoint"])
+
+    @property
+    def source(self) -> str | None:
+        """Key table of the project that the file comes from."""
+        return self.settings.get("source")
 
     def read(self, model: nn.Module) -> dict[str, Tensor]:
-        """Entries of the file that fit the model, under the model's names."""
-        part = model.get_submodule(self.prefix.rstrip("."))
-        weights = extract_state_dict(load_checkpoint_safely(self.path), self.path)
-        if self.source is not None:
-            weights = convert(weights, self.source)
-        weights = align_keys(weights, part)
-        return {f"{self.prefix}{key}": weights[key] for key in compare(part, weights).matched}
+        """What the initialiser loads from the file, under the model's names; loads nothing."""
+        recorder = _Recorder(model.get_submodule(self.prefix.rstrip(".")))
+        WEIGHT_INITIALIZERS.build(dict(self.settings))(recorder)
+        return {f"{self.prefix}{key}": value for key, value in recorder.weights.items()}
 
 
 def find_pretrained(model: nn.Module) -> PretrainedFile | None:
@@ -51,8 +69,7 @@ def find_pretrained(model: nn.Module) -> PretrainedFile | None:
         settings = getattr(module, "pretrained", None)
         if isinstance(settings, Mapping) and settings.get("checkpoint"):
             if isinstance(getattr(module, "backbone", None), nn.Module):
-                prefix = f"{name}.backbone." if name else "backbone."
-                return PretrainedFile(prefix, str(settings["checkpoint"]), settings.get("source"))
+                return PretrainedFile(f"{name}.backbone." if name else "backbone.", settings)
     return None
 
 
@@ -130,24 +147,8 @@ def restore_frozen_part(
     record = meta.get(RECORD) if isinstance(meta, Mapping) else None
     if record is None:
         return []
-    try:
-        prefix, recorded, expected = (record[key] for key in ("prefix", "file", "sha256"))
-        keys = [f"{prefix}{entry}" for entry in record["entries"]]
-        encoder = model.get_submodule(prefix.removesuffix("backbone.").rstrip("."))
-        model.get_submodule(prefix.rstrip("."))
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"checkpoint {name} is damaged: its meta.{RECORD} is unusable") from error
-    except AttributeError as error:
-        raise ValueError(
-            f"checkpoint {name} belongs to a model with {prefix}*, which this config does not "
-            "have; use the config that it was trained with"
-        ) from error
-    settings = getattr(encoder, "pretrained", None)
-    if isinstance(settings, Mapping) and settings.get("checkpoint"):
-        file = PretrainedFile(prefix, str(settings["checkpoint"]), settings.get("source"))
-    else:
-        file = PretrainedFile(prefix, recorded, record.get("source"))
-    _verify(file.path, expected, name, osp.basename(recorded), sha256)
+    file, keys = _recorded_file(model, record, name)
+    _verify(file.path, record, name, sha256)
     weights = file.read(model)
     if absent := [key for key in keys if key not in weights]:
         raise ValueError(
@@ -160,14 +161,42 @@ def restore_frozen_part(
     del meta[RECORD]
     print_log(
         f"Frozen weights that {name} leaves out: {len(keys)} entries from {file.path}, SHA-256 "
-        f"{expected[:8]} as in the training",
+        f"{record['sha256'][:8]} as in the training",
         "current",
     )
     return keys
 
 
-def _verify(path: str, expected: str, name: str, recorded: str, sha256: Callable) -> None:
+def _recorded_file(model: nn.Module, record: Any, name: str) -> tuple[PretrainedFile, list[str]]:
+    """The file that has the entries which a checkpoint leaves out, and these."""
+    try:
+        prefix, path = str(record["prefix"]), str(record["file"])
+        keys = [f"{prefix}{entry}" for entry in record["entries"]]
+        encoder = model.get_submodule(prefix.removesuffix("backbone.").rstrip("."))
+        model.get_submodule(prefix.rstrip("."))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"checkpoint {name} is damaged: its meta.{RECORD} is unusable") from error
+    except AttributeError as error:
+        raise ValueError(
+            f"checkpoint {name} belongs to a model with {prefix}*, which this config does not "
+            "have; use the config that it was trained with"
+        ) from error
+    settings = getattr(encoder, "pretrained", None)
+    if not (isinstance(settings, Mapping) and settings.get("checkpoint")):
+        settings = dict(
+            type="mmtad.PretrainedWeights",
+            # An address out of a checkpoint is not visited: absolute, it is a file or nothing.
+            checkpoint=osp.abspath(path),
+            source=record.get("source"),
+            min_match=0.0,
+            ignore_missing=[r"(^|\.)adapter\."],
+        )
+    return PretrainedFile(prefix, settings), keys
+
+
+def _verify(path: str, record: Mapping, name: str, sha256: Callable[[str], str]) -> None:
     """Raise one sentence if the file is not the one of the training."""
+    recorded, expected = osp.basename(record["file"]), str(record.get("sha256"))
     try:
         found = sha256(path)
         problem = "" if found == expected else f"is another file (SHA-256 {found[:8]}...)"
