@@ -25,6 +25,8 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         std: Per channel, same range.
         pad_divisor: Features are padded to a multiple of this length.
         non_blocking: Copy to the device without waiting, for pinned memory.
+        defer_normalization: Leave frames as uint8, a quarter of the memory; ``TADDetector`` has
+            them normalised by :meth:`normalize` clip by clip when its encoder needs them.
 
     Raises:
         ValueError: If only one of ``mean`` and ``std`` is given, their lengths differ, or a
@@ -37,6 +39,7 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         std: Sequence[float] | None = (58.395, 57.12, 57.375),
         pad_divisor: int = 1,
         non_blocking: bool = False,
+        defer_normalization: bool = False,
     ):
         super().__init__(non_blocking=non_blocking)
         if (mean is None) != (std is None) or len(mean or ()) != len(std or ()):
@@ -46,6 +49,7 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         if pad_divisor < 1:
             raise ValueError(f"pad_divisor must be at least 1, got {pad_divisor}")
         self.pad_divisor = pad_divisor
+        self.defer_normalization = defer_normalization
         self._normalize = mean is not None
         for name, values in (("mean", mean), ("std", std)):
             tensor = torch.tensor(values or (), dtype=torch.float32).view(-1, 1, 1, 1)
@@ -61,7 +65,8 @@ class TADDataPreprocessor(BaseDataPreprocessor):
             training: Not used.
 
         Returns:
-            ``inputs`` float32 ``[B, C, T, H, W]`` normalised, or ``[B, C, T]``; ``masks`` bool
+            ``inputs`` float32 ``[B, C, T, H, W]`` normalised (or uint8 if deferred), or
+            ``[B, C, T]``; ``masks`` bool
             ``[B, T']``; ``data_samples``.
 
         Raises:
@@ -80,14 +85,17 @@ class TADDataPreprocessor(BaseDataPreprocessor):
         return dict(inputs=stacked, masks=padded.bool(), data_samples=data.get("data_samples"))
 
     def _stack_frames(self, inputs: list[Tensor]) -> Tensor:
-        frames = _stack("inputs", inputs).float()
-        if not self._normalize:
-            return frames
-        if frames.shape[1] != len(self.mean):
+        frames = _stack("inputs", inputs)
+        if self._normalize and frames.shape[1] != len(self.mean):
             raise ValueError(
                 f"frames have {frames.shape[1]} channels, mean and std {len(self.mean)}"
             )
-        return frames.sub_(self.mean).div_(self.std)
+        return frames if self.defer_normalization else self.normalize(frames)
+
+    def normalize(self, frames: Tensor) -> Tensor:
+        """Turn frames of any type into normalised float32 of the same shape ``[N, C, T, H, W]``."""
+        frames = frames.to(torch.float32, copy=True)
+        return frames.sub_(self.mean).div_(self.std) if self._normalize else frames
 
     def _pad_features(
         self, inputs: list[Tensor], masks: Sequence[Tensor] | None

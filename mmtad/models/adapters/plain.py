@@ -14,8 +14,8 @@ class PlainAdapter(BaseModule):
     ``y = gamma * W_up GELU(W_down x)`` with biases and one learnable scalar ``gamma``. ``W_up``
     starts at zero, so a fresh adapter changes nothing.
 
-    An encoder that sends the clips of a video through in groups calls the three steps of
-    ``forward`` one by one (``squeeze``, ``mix``, ``project``); ``reach`` says how far ``mix`` looks.
+    An encoder that sends the clips of a video through in groups calls the steps of ``forward`` one
+    by one (``squeeze``, ``mix``, ``project``); ``reach`` and ``spatial`` say how far ``mix`` looks.
 
     Args:
         embed_dims: Width C of the tokens.
@@ -33,6 +33,9 @@ class PlainAdapter(BaseModule):
 
     reach = 0
     """Steps before and after a position that its output depends on."""
+
+    spatial = 1
+    """Positions of a step that the output of one of them depends on; 1 is itself alone."""
 
     def __init__(
         self,

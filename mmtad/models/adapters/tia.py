@@ -72,6 +72,7 @@ class TIA(PlainAdapter):
         self.dilation = dilation
         self.inner_residual = inner_residual
         self.reach = (kernel[0] - 1) // 2 * dilation
+        self.spatial = kernel[1] * kernel[2]
         self._reset_convolutions()
 
     def reset_parameters(self) -> None:

@@ -68,12 +68,19 @@ class AdaptedBlock:
             tokens = self.taps.to_grid(x)
             adapted = self.adapter(layout.join(tokens)).reshape(tokens.shape)
             x = self.taps.from_grid(adapted)
-        return x if self.dtype is None else x.to(self.dtype)
+        return self._store(x)
+
+    def block(self, x: Tensor, aside: Sequence[Tensor]) -> Tensor:
+        """The block alone, without its adapter, in the type of the stream."""
+        return self._store(self._block(x, aside))
 
     def _block(self, x: Tensor, aside: Sequence[Tensor]) -> Tensor:
-        """The block alone; what is stored in half precision is added up in single precision."""
+        # What is stored in half precision is added up in single precision.
         x = x if self.dtype is None else x.float()
         return self.taps.block(self.index, x, *aside)
+
+    def _store(self, x: Tensor) -> Tensor:
+        return x if self.dtype is None else x.to(self.dtype)
 
     @torch.no_grad()
     def forward_groups(
@@ -152,7 +159,7 @@ class AdaptedBlock:
             needs: For x and each of ``aside``, whether a gradient is wanted.
 
         Returns:
-            Gradients of (x, \\*aside) and of ``parameters``.
+            Gradients of x with all of ``aside``, and of ``parameters``.
         """
         parameters = self.parameters
         grad_inputs = [

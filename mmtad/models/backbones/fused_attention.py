@@ -1,5 +1,7 @@
 """MMAction2's explicit softmax attention, computed by fused kernels."""
 
+from importlib.util import find_spec
+
 import torch.nn.functional as F
 from mmaction.models.backbones.vit_mae import Attention
 from torch import Tensor, cat, nn, stack, zeros_like
@@ -72,9 +74,27 @@ class FusedAttention(Attention):
         return out.transpose(1, 2)
 
 
-def fuse_attention(backbone: nn.Module) -> None:
-    """Switch every attention module of a backbone to fused kernels; nothing is renamed."""
+def fuse_attention(backbone: nn.Module, kernel: str = "sdpa") -> None:
+    """Switch every attention module of a backbone to fused kernels; nothing is renamed.
+
+    Args:
+        backbone: Changed in place.
+        kernel: ``"sdpa"`` or ``"flash_attn"``.
+
+    Raises:
+        ValueError: If the kernel is unknown.
+        ImportError: If ``flash_attn`` is asked for and not installed.
+    """
+    if kernel not in ("sdpa", "flash_attn"):
+        raise ValueError(f"attention is 'sdpa' or 'flash_attn', got {kernel!r}")
+    if kernel == "flash_attn" and find_spec("flash_attn") is None:
+        raise ImportError(
+            "attention='flash_attn' needs the package flash-attn, which is not installed; install "
+            "it or use 'sdpa'"
+        )
     for module in backbone.modules():
         if type(module) is Attention:
             # Another class for the same object, so copies and state dicts keep working.
             module.__class__ = FusedAttention
+        if isinstance(module, FusedAttention):
+            module.kernel = kernel

@@ -77,7 +77,7 @@ class ResNetTaps(ConvTaps):
         self._refuse_with_cp(backbone)
         self.backbone = backbone
         self._set_blocks(backbone)
-        self.out_channels = self.widths[-1]
+        self.stream_channels = [self.widths[-1]]
         # R(2+1)D has the attributes of both pools, and in its own forward pass just the first.
         factorised = isinstance(backbone, ResNet2Plus1d)
         self._pool1 = backbone.maxpool if factorised or backbone.with_pool1 else nn.Identity()

@@ -41,7 +41,7 @@ class SlowFastTaps(ConvTaps):
         self._refuse_with_cp(backbone.slow_path, backbone.fast_path)
         self.backbone = backbone
         self._set_blocks(backbone.slow_path)
-        self.out_channels = backbone.slow_path.feat_dim + backbone.fast_path.feat_dim
+        self.stream_channels = [backbone.slow_path.feat_dim, backbone.fast_path.feat_dim]
         # First blocks of the stages that read a lateral input, and its position in `aside`.
         later = self.starts[1:] if backbone.slow_path.lateral else []
         self._lateral_of = {start: position for position, start in enumerate(later)}

@@ -41,7 +41,7 @@ class SwinTaps(BackboneTaps):
             self.widths += [layer.embed_dims] * len(layer.blocks)
             if layer.downsample is not None:
                 self._merging[len(self.blocks)] = layer.downsample
-        self.out_channels = self.widths[-1]
+        self.stream_channels = [self.widths[-1]]
         self.unused: list[nn.Parameter] = []
 
     @staticmethod

@@ -31,15 +31,20 @@ class BackboneTaps(ABC):
         backbone: The backbone.
         blocks: Its blocks in order, each a place for an adapter.
         widths: Channels after each block.
-        out_channels: Channels of all feature maps together.
+        stream_channels: Channels of each feature map.
         unused: Parameters that the feature maps do not depend on.
     """
 
     backbone: nn.Module
     blocks: list[nn.Module]
     widths: list[int]
-    out_channels: int
+    stream_channels: list[int]
     unused: list[nn.Parameter]
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of all feature maps together."""
+        return sum(self.stream_channels)
 
     @abstractmethod
     def begin(self, clips: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:

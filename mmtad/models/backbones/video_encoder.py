@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import torch
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
+from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -108,12 +109,12 @@ class VideoEncoder(BaseModule):
             min_match=min_match,
             ignore_missing=[r"(^|\.)adapter\."],
         )
-        if str(backbone.get("type")).startswith("mmaction.") and find_spec("mmaction") is None:
-            raise ImportError(
-                f"backbone {backbone['type']} comes from MMAction2, which is not installed; "
-                'install it with pip install "mmtad[all]"'
+        self.backbone = build_backbone(backbone)
+        if any(getattr(m, "frozen_stages", -1) >= 0 for m in self.backbone.modules()):
+            raise ValueError(
+                "frozen_stages of a backbone would freeze its adapters too; leave it out and use "
+                "frozen=True, or adapter_indices"
             )
-        self.backbone = MODELS.build(backbone)
         self.taps = build_taps(self.backbone, clip_frames)
         self.taps.choose_attention(attention)
         self.out_channels = self.taps.out_channels
@@ -138,6 +139,9 @@ class VideoEncoder(BaseModule):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
+        self._check_checkpointing()
+
+    def _check_checkpointing(self) -> None:
         for name in ("checkpoint_every", "offload"):
             if getattr(self, name) not in (1, False) and not self.checkpointing:
                 raise ValueError(f"{name} is a kind of checkpointing: set checkpointing=True too")
@@ -189,6 +193,9 @@ class VideoEncoder(BaseModule):
         """Initialise backbone and adapters, then read the pre-trained weights."""
         first_call = not self.is_init
         super().init_weights()
+        for name, module in self.backbone.named_modules():
+            if first_call and name.rpartition(".")[2] == "adapter":
+                module.reset_parameters()  # some backbones initialise every layer in them
         if self.pretrained and first_call:
             WEIGHT_INITIALIZERS.build(self.pretrained)(self.backbone)
         elif self.frozen and first_call:
@@ -311,6 +318,22 @@ class VideoEncoder(BaseModule):
             else:
                 x, _ = stage.forward_groups(x, extra, layout, cut)
         return x
+
+
+def build_backbone(config: dict) -> nn.Module:
+    """Build a backbone in the scope that its type names, where its own parts are found too.
+
+    Raises:
+        ImportError: If it is MMAction2's and that is not installed.
+    """
+    scope, _, name = str(config.get("type")).rpartition(".")
+    if scope == "mmaction" and find_spec("mmaction") is None:
+        raise ImportError(
+            f"backbone {config['type']} comes from MMAction2, which is not installed; "
+            'install it with pip install "mmtad[all]"'
+        )
+    with DefaultScope.overwrite_default_scope(scope or None):
+        return MODELS.build(config)
 
 
 def _cat(parts: list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:

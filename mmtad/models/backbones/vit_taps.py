@@ -28,7 +28,7 @@ class ViTTaps(BackboneTaps):
     def __init__(self, backbone: nn.Module, clip_frames: int | None) -> None:
         self.backbone = backbone
         self.blocks = list(backbone.blocks)
-        self.out_channels = backbone.embed_dims
+        self.stream_channels = [backbone.embed_dims]
         self.widths = [backbone.embed_dims] * len(self.blocks)
         self.unused = list(backbone.fc_norm.parameters()) if backbone.fc_norm is not None else []
         fuse_attention(backbone)
@@ -55,7 +55,7 @@ class ViTTaps(BackboneTaps):
     def position_embedding(self, steps: int, rows: int, columns: int) -> Tensor:
         """Position embedding ``[1, T', H', W', C]`` of any grid."""
         table, trained = self.backbone.pos_embed, self.backbone.grid_size
-        images = table.reshape(steps, *trained, self.out_channels)
+        images = table.reshape(steps, *trained, -1)
         if (rows, columns) != tuple(trained):
             images = images.permute(0, 3, 1, 2)
             images = F.interpolate(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from mmengine.model import BaseModel
 from mmengine.structures import InstanceData
 from torch import Tensor
@@ -99,7 +100,7 @@ class TADDetector(BaseModel):
             raise ValueError(
                 f"this detector takes {kind}, got inputs of shape {tuple(inputs.shape)}"
             )
-        x = inputs if self.backbone is None else self.backbone(inputs, length=masks.shape[-1])
+        x = inputs if self.backbone is None else self._encode(inputs, masks.shape[-1])
         if self.projection is None:
             features, level_masks = [x], [masks]
         else:
@@ -107,6 +108,12 @@ class TADDetector(BaseModel):
         if self.neck is not None:
             features, level_masks = self.neck(features, level_masks)
         return features, level_masks
+
+    def _encode(self, frames: Tensor, length: int) -> Tensor:
+        """Frames ``[B, C, T, H, W]`` to features ``[B, D, length]``."""
+        if frames.dtype == torch.uint8:  # a data preprocessor that defers its normalisation
+            return self.backbone(frames, length, prepare=self.data_preprocessor.normalize)
+        return self.backbone(frames, length)
 
     def loss(
         self, inputs: Tensor, masks: Tensor, data_samples: Sequence[TADDataSample]
