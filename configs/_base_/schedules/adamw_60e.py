@@ -1,6 +1,6 @@
-# AdamW with a role for each part; linear warm-up of 5 epochs, then a cosine whose horizon (100
-# epochs) lies beyond the last epoch: the learning rate never reaches its floor, as in the released
-# AdaTAD code.
+# THUMOS14: AdamW with a role for each part; linear warm-up of 5 epochs, then a cosine whose horizon
+# (100 epochs) lies beyond the last epoch: the learning rate never reaches its floor, as in the
+# released AdaTAD code. Leaves that train VideoMAE-S set its adapters to 2e-4.
 train_cfg = dict(by_epoch=True, max_epochs=60, val_begin=40, val_interval=2)
 val_cfg = dict()
 test_cfg = dict()
@@ -9,7 +9,7 @@ optim_wrapper = dict(
     type="OptimWrapper",
     constructor="RoleOptimWrapperConstructor",
     optimizer=dict(type="AdamW", lr=1e-4, weight_decay=0.05),
-    paramwise_cfg=dict(adapter=dict(lr=2e-4, weight_decay=0.05, decay_all=True)),
+    paramwise_cfg=dict(adapter=dict(lr=1e-4, weight_decay=0.05, decay_all=True)),
     clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = [

@@ -1,0 +1,6 @@
+# VideoSwin-S; see videoswin-t.py.
+_base_ = "videoswin-t.py"
+encoder = dict(
+    backbone=dict(arch="small"),
+    pretrained="checkpoints/swin-small-p244-w877_in1k-pre_8xb8-amp-32x2x1-30e_kinetics400-rgb_20220930-e91ab986.pth",
+)

@@ -1,0 +1,24 @@
+# Published: no number.
+# Not published in this form: 300 outputs as in ActionFormer's code, 11 of them without a training
+# instance. The released AdaTAD code has 293.
+_base_ = [
+    "../_base_/models/actionformer_epic.py",
+    "../_base_/models/videomae-l.py",
+    "../_base_/datasets/epic-noun-300_768x8-160.py",
+    "../_base_/schedules/adamw_epic_35e.py",
+    "../_base_/default_runtime.py",
+]
+model = dict(
+    backbone=dict(
+        _base_.encoder,
+        clips_per_group=8,
+        pretrained="checkpoints/vit-large-p16_videomae-epic_noun.pth",
+    ),
+    projection=dict(in_channels=1024),
+    head=dict(
+        num_classes=300,
+        empty_classes=[205, 240, 270, 275, 286, 288, 289, 290, 294, 295, 296],
+        label_smoothing=0.1,
+    ),
+)
+optim_wrapper = dict(type="AmpOptimWrapper", dtype="bfloat16")

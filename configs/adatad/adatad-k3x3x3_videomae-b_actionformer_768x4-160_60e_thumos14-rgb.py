@@ -1,0 +1,3 @@
+# Published: 70.63 average mAP (tIoU 0.3:0.1:0.7).
+_base_ = "adatad_videomae-b_actionformer_768x4-160_60e_thumos14-rgb.py"
+model = dict(backbone=dict(adapter=dict(kernel_size=(3, 3, 3))))

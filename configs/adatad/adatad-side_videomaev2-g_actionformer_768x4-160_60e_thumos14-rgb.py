@@ -1,0 +1,6 @@
+# Published: 73.7 average mAP (tIoU 0.3:0.1:0.7); 22.8 GB per video.
+_base_ = "adatad_videomaev2-g_actionformer_768x4-160_60e_thumos14-rgb.py"
+model = dict(
+    backbone=dict(type="SideVideoEncoder", backbone=dict(drop_path_rate=0.0)),
+    projection=dict(input_dropout=0.1),
+)

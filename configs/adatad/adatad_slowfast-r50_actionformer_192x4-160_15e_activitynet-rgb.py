@@ -1,0 +1,9 @@
+# Published: 37.11 average mAP (tIoU 0.5:0.05:0.95, CUHK scores).
+_base_ = [
+    "../_base_/models/actionformer_activitynet.py",
+    "../_base_/models/slowfast-r50.py",
+    "../_base_/datasets/activitynet_192x4-160.py",
+    "../_base_/schedules/adamw_activitynet_15e.py",
+    "../_base_/default_runtime.py",
+]
+model = dict(backbone=_base_.encoder, projection=dict(in_channels=2304))

@@ -1,0 +1,9 @@
+# Published: 39.22 average mAP (tIoU 0.5:0.05:0.95, CUHK scores), 39.21 in the released code.
+_base_ = [
+    "../_base_/models/actionformer_activitynet.py",
+    "../_base_/models/videomae-l.py",
+    "../_base_/datasets/activitynet_192x4-160.py",
+    "../_base_/schedules/adamw_activitynet_15e.py",
+    "../_base_/default_runtime.py",
+]
+model = dict(backbone=_base_.encoder, projection=dict(in_channels=1024))

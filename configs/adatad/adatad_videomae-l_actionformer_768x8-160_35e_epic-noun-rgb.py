@@ -1,0 +1,20 @@
+# Published: 29.3 average mAP (tIoU 0.1:0.1:0.5), 29.44 in the released code; 48.5 GB per video.
+# VideoMAE-L fine-tuned on EPIC-Kitchens-100 first. 293 outputs as in the released code;
+# adatad-300_* has all.
+_base_ = [
+    "../_base_/models/actionformer_epic.py",
+    "../_base_/models/videomae-l.py",
+    "../_base_/datasets/epic-noun_768x8-160.py",
+    "../_base_/schedules/adamw_epic_35e.py",
+    "../_base_/default_runtime.py",
+]
+model = dict(
+    backbone=dict(
+        _base_.encoder,
+        clips_per_group=8,
+        pretrained="checkpoints/vit-large-p16_videomae-epic_noun.pth",
+    ),
+    projection=dict(in_channels=1024),
+    head=dict(num_classes=293, label_smoothing=0.1),
+)
+optim_wrapper = dict(type="AmpOptimWrapper", dtype="bfloat16")
