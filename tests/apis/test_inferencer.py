@@ -38,6 +38,24 @@ def test_equals_the_test_of_the_runner(video_root, checkpoint, config, inference
     assert inferencer.failures == {}
 
 
+def test_classes_from_video_scores(video_root, checkpoint, config, tmp_path):
+    file = tmp_path / "scores.json"
+    names = ["turn", "jump", "run"]
+    file.write_text(json.dumps({"class": names, "results": {"middle": [0.1, 0.2, 0.7]}}))
+    config.test_evaluator.post_processor.video_scores = dict(file=str(file))
+    found = TADInferencer(config, checkpoint, "cpu")
+    classifier = found.model.head.cls_out  # of three classes, made one of a single class
+    classifier.weight.data, classifier.bias.data = (
+        classifier.weight.data[:1],
+        classifier.bias.data[:1],
+    )
+    (detections,) = found(video_root / "videos" / "middle.mp4").values()
+    assert {d["label"] for d in detections} == {"run", "jump"}
+    assert detections[0]["label"] == "run"
+    with pytest.raises(ValueError, match="scores.json have no entry for video 'short'"):
+        found(video_root / "videos" / "short.mp4")
+
+
 def test_batches_and_workers_change_nothing(video_root, checkpoint, config, inferencer):
     expected = inferencer(video_root / "videos" / "long.mp4")
     config.test_dataloader.update(batch_size=3, num_workers=2, persistent_workers=True)
