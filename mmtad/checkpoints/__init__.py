@@ -4,7 +4,7 @@ A key table of another project is one file that calls ``register_source``, and o
 """
 
 from . import actionformer, mmaction, opentad, videomae  # noqa: F401  (register their tables)
-from .key_tables import KeyTable, convert, known_sources, register_source
+from .key_tables import KeyTable, convert, known_sources, recognise, register_source
 from .pretrained import PretrainedWeights, load_weights
 from .report import LoadReport, align_keys, load_report
 from .safe_load import extract_state_dict, load_checkpoint_safely
@@ -20,5 +20,6 @@ __all__ = [
     "load_checkpoint_safely",
     "load_report",
     "load_weights",
+    "recognise",
     "register_source",
 ]

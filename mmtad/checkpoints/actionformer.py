@@ -70,6 +70,7 @@ def _reshape(key: str, value: Tensor) -> Tensor:
 @register_source(
     "actionformer",
     about="ActionFormer: the authors' repository (happyharrycn/actionformer_release)",
+    detector=True,
     signature=(r"^(module\.)?backbone\.(embd|stem|branch)\.", r"^(module\.)?cls_head\."),
     optional=(r"(^|\.)normalizer\.average$",),
 )
@@ -91,6 +92,7 @@ def from_actionformer(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
 @register_source(
     "opentad_actionformer",
     about="OpenTAD ActionFormer: projection, neck and head, on features",
+    detector=True,
     signature=(r"^(module\.)?rpn_head\.", r"^(module\.)?projection\."),
 )
 def from_opentad_actionformer(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """Turning a foreign checkpoint file into one of ours."""
 
+import contextlib
 import hashlib
 import os
 import os.path as osp
@@ -8,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from .key_tables import check_source, convert, get_source, known_sources, recognise
@@ -97,28 +97,31 @@ def check_fit(
         ValueError: If the checkpoint does not fit.
     """
     weights, meta = checkpoint["state_dict"], checkpoint["meta"]
-    detector = any(re.match(r"(projection|neck|head)\.", key) for key in weights)
-    best, best_part = None, ""
+    detector = get_source(meta["source"]).detector and any(
+        re.match(r"(projection|neck|head)\.", key) for key in weights
+    )
+    reports = {}
     for part in _PARTS[:1] if detector else _PARTS:
-        try:
-            module = model.get_submodule(part)
-        except AttributeError:
-            continue
-        report = _compare(module, weights, meta)
-        if best is None or report.ratio > best.ratio:
-            best, best_part = report, part
-    name = type(model.get_submodule(best_part)).__name__
-    if best_part:
-        print_log(f"Compared with the model's {best_part}", "current")
-    check_report(best, name, min_match, strict=True)
-    return best
+        with contextlib.suppress(AttributeError):
+            reports[part] = _compare(model.get_submodule(part), part, weights, meta)
+    part = max(reports, key=lambda part: _met(reports[part]))
+    check_report(reports[part], type(model.get_submodule(part)).__name__, min_match, strict=True)
+    return reports[part]
 
 
-def _compare(module: nn.Module, weights: Mapping[str, Tensor], meta: Mapping) -> LoadReport:
+def _met(report: LoadReport) -> float:
+    """Share of the entries whose names the file has, whatever their shapes."""
+    return (len(report.matched) + len(report.wrong_shape)) / max(1, report.expected)
+
+
+def _compare(
+    module: nn.Module, part: str, weights: Mapping[str, Tensor], meta: Mapping
+) -> LoadReport:
     optional = get_source(meta["source"]).need_not_have(module)
     if not any("adapter" in key.split(".") for key in weights):
         optional.append(r"(^|\.)adapter\.")
-    return compare(module, align_keys(weights, module), meta["file"], optional)
+    name = f"{meta['file']} for the model's {part}" if part else meta["file"]
+    return compare(module, align_keys(weights, module), name, optional)
 
 
 def write_checkpoint(checkpoint: Mapping[str, dict], path: str, force: bool = False) -> None:

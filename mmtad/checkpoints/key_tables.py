@@ -27,6 +27,7 @@ class Source:
         computed: Entries of our models that its files do not hold because a formula gives them;
             where our model learns such an entry, the file does have to hold it.
         options: Keyword arguments that the converter takes beside the weights.
+        detector: Its files hold a whole detector, at least as a rule.
     """
 
     converter: Converter
@@ -35,6 +36,7 @@ class Source:
     optional: Sequence[str] = ()
     computed: Sequence[str] = ()
     options: Sequence[str] = ()
+    detector: bool = False
 
     def met_by(self, keys: Iterable[str]) -> bool:
         """Whether these entries may be of a file of this source."""

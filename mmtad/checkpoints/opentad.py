@@ -8,6 +8,7 @@ order of the tapped blocks; here they belong to the tapped block itself.
 import re
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor
 
 from .actionformer import from_opentad_actionformer
@@ -15,8 +16,6 @@ from .key_tables import KeyTable, register_source
 
 _SHARED = dict(
     signature=(r"(blocks\.\d+\.adapter|ladders\.adapters\.\d+|backbone\.model\.backbone)\.",),
-    # Its ladder transformer is built without the norm that only classification needs.
-    optional=(r"(^|\.)fc_norm\.",),
     options=("adapter_indices",),
 )
 
@@ -51,7 +50,10 @@ def from_opentad_vit(
 
 
 @register_source(
-    "opentad_adatad", about="OpenTAD AdaTAD: the whole detector (with ActionFormer)", **_SHARED
+    "opentad_adatad",
+    about="OpenTAD AdaTAD: the whole detector (with ActionFormer)",
+    detector=True,
+    **_SHARED,
 )
 def from_opentad_adatad(
     state_dict: Mapping[str, Tensor], adapter_indices: Sequence[int] | None = None
@@ -85,7 +87,9 @@ def place_ladders(
         adapter_indices: Tapped blocks, negative ones from the end; None for the last ones.
 
     Returns:
-        The weights with ``blocks.{index}.adapter.*`` instead.
+        The weights with ``blocks.{index}.adapter.*`` instead. The ladder is built without the norm
+        after the pooling, on which no feature map depends; it is put in at its start value, so that
+        the file is whole.
 
     Raises:
         ValueError: If the indices do not fit the adapters and blocks of the file.
@@ -111,7 +115,14 @@ def place_ladders(
             f"adapter_indices={chosen} do not fit: the file holds {count} adapters, which need as "
             f"many different blocks out of 0 to {depth - 1}"
         )
-    return {
+    placed = {
         _LADDER.sub(lambda m: f"{m[1]}blocks.{indices[int(m[2])]}.adapter.", key): value
         for key, value in state_dict.items()
     }
+    for norm in [
+        key for key in placed if re.search(r"(^|\.)blocks\.0\.norm1\.(weight|bias)$", key)
+    ]:
+        name = norm.replace("blocks.0.norm1.", "fc_norm.")
+        fill = torch.ones_like if name.endswith("weight") else torch.zeros_like
+        placed.setdefault(name, fill(placed[norm]))
+    return placed

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from mmtad.checkpoints import KeyTable, convert, known_sources, register_source
+from mmtad.checkpoints import KeyTable, convert, known_sources, recognise, register_source
+from mmtad.checkpoints.key_tables import check_source, get_source
 
 NAMES = {
     "opentad_vit": {
@@ -14,6 +15,10 @@ NAMES = {
         "backbone.blocks.0.norm1.weight": "blocks.0.norm1.weight",
         "module.backbone.patch_embed.projection.bias": "patch_embed.projection.bias",
         "cls_head.fc_cls.weight": "cls_head.fc_cls.weight",
+    },
+    "opentad_adatad": {
+        "backbone.model.backbone.blocks.0.norm1.bias": "backbone.backbone.blocks.0.norm1.bias",
+        "module.neck.fpn_norms.0.bias": "neck.norms.0.bias",
     },
     "videomae": {
         "patch_embed.proj.weight": "patch_embed.projection.weight",
@@ -71,3 +76,53 @@ def test_registering(monkeypatch):
         register_source("plain", KeyTable([]))
     with pytest.raises(ValueError, match="unknown source 'other'; known are double, plain"):
         convert({}, "other")
+
+
+SIGNATURES = {
+    "videomae": ["encoder.blocks.0.mlp.fc1.weight", "encoder.patch_embed.proj.weight"],
+    "mmaction_recognizer": ["backbone.slow_path.conv1.conv.weight", "cls_head.fc_cls.bias"],
+    "opentad_vit": ["model.backbone.blocks.0.adapter.gamma"],
+    "actionformer": ["module.backbone.stem.0.ln1.weight", "module.cls_head.head.0.conv.weight"],
+    "opentad_actionformer": ["projection.stem.0.ln1.weight", "rpn_head.cls_head.bias"],
+}
+
+
+@pytest.mark.parametrize("source", SIGNATURES)
+def test_projects_are_told_apart(source):
+    state = dict.fromkeys(SIGNATURES[source], torch.zeros(1))
+    twins = {"opentad_vit", "opentad_adatad"}
+    assert set(recognise(state)) == (twins if source in twins else {source})
+    check_source(state, source, "x.pth")
+    for other in SIGNATURES.keys() - {source}:
+        with pytest.raises(ValueError, match=f"x.pth is not of source '{other}': its .*{source}"):
+            check_source(state, other, "x.pth")
+
+
+def test_our_own_names_are_of_no_project():
+    ours = ["backbone.backbone.blocks.0.norm1.weight", "head.cls_out.bias", "neck.norms.0.bias"]
+    assert recognise(ours) == []
+    with pytest.raises(ValueError, match="its entries read backbone.*; no other source has such"):
+        check_source(dict.fromkeys(ours), "videomae", "x.pth")
+
+
+def test_every_source_says_what_it_is():
+    for name in known_sources():
+        assert len(get_source(name).about) > 20 and get_source(name).signature
+
+
+def test_options_reach_only_those_who_take_them():
+    with pytest.raises(
+        ValueError, match="'videomae' takes no adapter_indices; only opentad_adatad"
+    ):
+        convert({}, "videomae", adapter_indices=[1])
+    assert convert({}, "videomae", adapter_indices=None) == {}
+
+
+def test_learned_tables_must_be_in_the_file():
+    """A fixed position table is a formula; a learned one is not."""
+    model = torch.nn.Module()
+    model.register_buffer("pos_embed", torch.zeros(1))
+    assert r"^pos_embed$" in get_source("videomae").need_not_have(model)
+    model = torch.nn.Module()
+    model.pos_embed = torch.nn.Parameter(torch.zeros(1))
+    assert get_source("videomae").need_not_have(model) == [r"(^|\.)fc_norm\."]

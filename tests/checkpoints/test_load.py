@@ -15,6 +15,7 @@ from mmtad.checkpoints import (
     load_report,
     load_weights,
 )
+from mmtad.checkpoints.report import compare
 from mmtad.registry import WEIGHT_INITIALIZERS
 
 MODULE = "mmtad.checkpoints"
@@ -221,6 +222,62 @@ def test_long_lists_are_cut(log):
     assert "unexpected 5 (x0, x1, x2, ...)" in log[0][1]
 
 
+def test_strict_refuses_what_a_share_overlooks():
+    """One patch embedding among hundreds of entries that fit."""
+    model, state = small(), weights()
+    del state["1.weight"], state["1.bias"]
+    assert load_report(model, state, min_match=0.5).empty_parts == ["1"]
+    with pytest.raises(ValueError, match="Sequential would keep random weights in 1: use a check"):
+        load_report(small(), state, min_match=0.5, strict=True)
+    state = {**weights(), "1.weight": torch.zeros(1, 4)}
+    with pytest.raises(ValueError, match="would keep random weights in 1.weight: use a checkpoint"):
+        load_report(small(), state, min_match=0.5, strict=True)
+    assert load_report(small(), weights(), strict=True).empty_parts == []
+
+
+def vit_shapes(width=8, depth=2, patch=16, ratio=4, tokens=32):
+    """Entries of a transformer, as far as they tell its architecture."""
+    shapes = {"pos_embed": (1, tokens, width), "patch_embed.projection.bias": (width,)}
+    shapes["patch_embed.projection.weight"] = (width, 3, 2, patch, patch)
+    for i in range(depth):
+        shapes[f"blocks.{i}.norm1.weight"] = (width,)
+        shapes[f"blocks.{i}.mlp.layers.0.0.weight"] = (int(ratio * width), width)
+    return shapes
+
+
+CAUSES = {
+    "its patches are 2x14x14 and the model's 2x16x16 (tubelet_size, patch_size)": dict(patch=14),
+    "its position table has 64 tokens and the model's 32: give the backbone the img": dict(
+        tokens=64
+    ),
+    "its hidden layers are 40 wide and the model's 32 (mlp_ratio)": dict(ratio=5),
+    "the file is 16 channels wide and the model 8 (embed_dims)": dict(width=16),
+    "the file has 3 blocks and the model 2 (depth)": dict(depth=3),
+    "the file has 1 blocks and the model 2 (depth)": dict(depth=1),
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_other_architectures_are_named(cause):
+    class Model(nn.Module):
+        def state_dict(self):
+            return {key: torch.zeros(shape) for key, shape in vit_shapes().items()}
+
+    state = {key: torch.zeros(shape) for key, shape in vit_shapes(**CAUSES[cause]).items()}
+    report = compare(Model(), state)
+    assert len(report.causes) == 1 and cause in report.causes[0]
+    assert str(report).endswith(f"; {report.causes[0]}")
+
+
+def test_a_deeper_file_is_no_silent_match(log):
+    """All entries of the model are met, and still the models are not the same."""
+    model = nn.Module()
+    model.blocks = nn.ModuleList([nn.Linear(2, 2)])
+    state = {f"blocks.{i}.{k}": v for i in (0, 1) for k, v in nn.Linear(2, 2).state_dict().items()}
+    load_report(model, state, strict=True)
+    assert log[0][0] == logging.WARNING and "the file has 2 blocks and the model 1" in log[0][1]
+
+
 # ---- all together
 
 
@@ -234,6 +291,27 @@ def test_load_weights(tmp_path):
     assert (model[1].weight == 7).all()
     with pytest.raises(ValueError, match="unknown source 'nowhere'; known are .*opentad_vit"):
         load_weights(model, str(file), source="nowhere")
+    with pytest.raises(
+        ValueError, match="not of source 'videomae'.*looks like mmaction_recognizer"
+    ):
+        load_weights(model, str(file), source="videomae")
+
+
+def test_forgotten_source_is_named(tmp_path):
+    file = tmp_path / "vit.pth"
+    state = dict.fromkeys(["blocks.0.mlp.fc1.weight", "patch_embed.proj.bias"], torch.zeros(1))
+    torch.save(dict(model=state), file)
+    with pytest.raises(
+        ValueError, match=r"vit\.pth \(by its names of source 'videomae'\): matched 0"
+    ):
+        load_weights(small(), str(file))
+
+
+def test_a_converted_file_needs_no_source(tmp_path):
+    file = tmp_path / "converted.pth"
+    torch.save(dict(state_dict=weights(), meta=dict(source="videomae")), file)
+    for source in (None, "videomae"):
+        assert load_weights(small(), str(file), source).ratio == 1
 
 
 @pytest.mark.parametrize("registry", ["mmengine", "mmtad"])
