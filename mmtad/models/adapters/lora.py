@@ -31,10 +31,15 @@ class LowRankUpdate(nn.Module):
         super().__init__()
         options = dict(dtype=torch.float32, device=layer.weight.device)
         self.down_proj = nn.Parameter(torch.empty(rank, layer.in_features, **options))
-        self.up_proj = nn.Parameter(torch.zeros(layer.out_features, rank, **options))
-        nn.init.kaiming_uniform_(self.down_proj, a=math.sqrt(5))
+        self.up_proj = nn.Parameter(torch.empty(layer.out_features, rank, **options))
         self.dropout = nn.Dropout(dropout)
         self.scale = scale
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set the start values."""
+        nn.init.kaiming_uniform_(self.down_proj, a=math.sqrt(5))
+        nn.init.zeros_(self.up_proj)
 
     def forward(self, x: Tensor) -> Tensor:
         """``[..., in]`` to ``[..., out]``."""

@@ -152,6 +152,31 @@ def test_a_backbones_initialisation_leaves_it_alone():
     assert not vit.blocks[0].attn.qkv.adapter.up_proj.any()
 
 
+@pytest.mark.parametrize("adapter", ["LoRA", "LongLoRA", "BiasTuning"])
+def test_in_an_encoder(adapter):
+    """In groups of clips and half precision the gradients point where they do in full precision."""
+    vit = dict(type="mmaction.VisionTransformer", img_size=32, embed_dims=DIM, depth=2)
+    vit.update(num_heads=HEADS, num_frames=16, return_feat_map=True)
+    torch.manual_seed(0)
+    config = dict(type="VideoEncoder", backbone=vit, adapter=dict(type=adapter))
+    plain = stir(MODELS.build(config)).train()
+    saving = dict(frozen_dtype="bfloat16", stream_dtype="bfloat16")
+    saving.update(checkpointing=True, clips_per_group=2)
+    light = MODELS.build(dict(config, **saving)).train()
+    light.load_state_dict(plain.state_dict())
+    frames, weights = torch.randn(2, 3, 64, 32, 32), torch.randn(2, DIM, 32)
+    gradients = []
+    for model in (plain, light):
+        (model(frames) * weights).sum().backward()
+        trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        assert all(p.grad is not None and p.dtype is torch.float32 for p in trained.values())
+        gradients.append(torch.cat([p.grad.flatten() for p in trained.values()]))
+    assert F.cosine_similarity(*gradients, dim=0) > 0.999
+    if adapter != "BiasTuning":
+        plain.init_weights()
+        assert not any(p.any() for n, p in plain.named_parameters() if n.endswith("up_proj"))
+
+
 def test_video_swin_block():
     swin = pytest.importorskip("mmaction.models.backbones.swin")
     block = swin.SwinTransformerBlock3D(DIM, HEADS, window_size=(2, 2, 2), drop_path=0.0)
