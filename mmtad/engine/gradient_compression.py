@@ -25,7 +25,7 @@ class GradientCompressionHook(Hook):
 
     Args:
         dtype: ``"float16"`` or ``"bfloat16"``. bfloat16 has fewer digits but cannot overflow, which
-            matters where gradients are neither scaled nor small.
+            matters where gradients are neither scaled nor small; PyTorch has it on NCCL alone.
 
     Raises:
         ValueError: If the dtype is another one, or this backend cannot sum it.
@@ -53,16 +53,16 @@ class GradientCompressionHook(Hook):
                 f"accumulative_counts={steps} does not go with a static graph; set "
                 "model_wrapper_cfg.static_graph=False"
             )
-        self._try(model)
-        model.register_comm_hook(None, COMPRESSIONS[self.dtype])
+        self._register(model)
         print_log(f"Gradients are averaged over the processes in {self.dtype}", "current")
 
-    def _try(self, model: DistributedDataParallel) -> None:
-        """Sum one number, so that a backend without the type fails here and in one sentence."""
+    def _register(self, model: DistributedDataParallel) -> None:
+        """Sum one number first, so that a backend without the type fails here and in a sentence."""
         parameter = next(p for p in model.parameters() if p.requires_grad)
         number = torch.zeros(1, dtype=getattr(torch, self.dtype), device=parameter.device)
         try:
             dist.all_reduce(number, group=model.process_group)
+            model.register_comm_hook(None, COMPRESSIONS[self.dtype])
         except (RuntimeError, TypeError, ValueError) as error:
             other = next(name for name in COMPRESSIONS if name != self.dtype)
             raise ValueError(

@@ -62,3 +62,31 @@ def test_nothing_to_train():
     )
     with pytest.raises(ValueError, match="every parameter of the model is frozen"):
         constructor(model)
+
+
+def test_adapters_inside_a_block_are_adapters():
+    assert role_of("backbone.backbone.blocks.3.attn.qkv.adapter.down_proj.weight") == "adapter"
+    assert role_of("backbone.backbone.blocks.3.adapter_norm.weight") == "backbone"
+
+
+def test_tuned_biases_belong_to_the_backbone_unless_matched():
+    model = Detector()
+    model.backbone["blocks"][0].attn.bias.requires_grad_(True)
+
+    def names(**paramwise):
+        constructor = RoleOptimWrapperConstructor(
+            dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=1e-4, weight_decay=0.05)),
+            paramwise_cfg=paramwise,
+        )
+        return {g["name"]: g for g in constructor(model).optimizer.param_groups}
+
+    groups = names(backbone=dict(lr=3e-4))
+    assert groups["backbone_no_decay"]["lr"] == 3e-4 and "backbone" not in groups
+    groups = names(adapter=dict(lr=2e-4, match=[r"^backbone\..*bias$"]))
+    assert not any(name.startswith("backbone") for name in groups)
+    assert len(groups["adapter_no_decay"]["params"]) == 2
+
+
+def test_unknown_setting():
+    with pytest.raises(ValueError, match=r"adapter has the unknown settings \['lr_mult'\]"):
+        build(adapter=dict(lr_mult=2.0))
