@@ -11,9 +11,19 @@ default_hooks = dict(
 custom_hooks = [
     dict(type="SeedHook"),
     dict(type="LoadReportHook"),
-    # EMA weights are used for evaluation and are what a checkpoint holds under `state_dict`.
-    dict(type="EMAHook", ema_type="ExponentialMovingAverage", momentum=0.001),
+    # EMA weights are used for evaluation and are what a checkpoint holds under `state_dict`. Only
+    # what is trained is averaged.
+    dict(type="TrainableEMAHook", ema_type="ExponentialMovingAverage", momentum=0.001),
+    # A frozen backbone stays in its own file: loading a checkpoint needs `pretrained` as well.
+    # tools/export_checkpoint.py writes the whole model.
+    dict(type="SlimCheckpointHook"),
+    # Several processes: gradients travel in half precision, as in the released AdaTAD code.
+    dict(type="GradientCompressionHook", dtype="float16"),
 ]
+# Used by several processes only. With gradient accumulation set static_graph=False.
+model_wrapper_cfg = dict(
+    type="MMDistributedDataParallel", broadcast_buffers=False, static_graph=True
+)
 
 env_cfg = dict(
     cudnn_benchmark=True,

@@ -116,10 +116,10 @@ param_scheduler = [
     dict(type="LinearLR", start_factor=1e-8, begin=0, end=1, convert_to_iter_based=True),
     dict(type="CosineAnnealingLR", eta_min=1e-5, begin=1, end=14, convert_to_iter_based=True),
 ]
-# Few iterations: a shorter memory than the default's.
+# Few iterations: a shorter memory than the default's. A tiny backbone: checkpoints hold it.
 custom_hooks = [
     dict(type="SeedHook"),
     dict(type="LoadReportHook"),
-    dict(type="EMAHook", ema_type="ExponentialMovingAverage", momentum=0.01),
+    dict(type="TrainableEMAHook", ema_type="ExponentialMovingAverage", momentum=0.01),
 ]
 default_hooks = dict(checkpoint=dict(interval=7, max_keep_ckpts=1))
