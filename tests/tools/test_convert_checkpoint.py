@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from mmtad.apis.model_setup import build_model
 from mmtad.checkpoints import load_checkpoint_safely, load_weights
 from mmtad.registry import MODELS
 
@@ -43,11 +44,20 @@ TO_OPENTAD = (
 KERNEL_ONE = re.compile(r"^projection\..*\.(attn\.(query|key|value|proj)|mlp\.\d)\.weight$")
 
 
-def build(seed=0, **backbone):
+SIDE = """
+_base_ = {config!r}
+model = dict(
+    backbone=dict(
+        type="SideVideoEncoder", backbone=dict(depth=4), adapter_indices={indices}
+    )
+)
+"""
+
+
+def build(seed=0, config=CONFIG):
     """The tiny detector with adapters that do something."""
     torch.manual_seed(seed)
-    cfg = Config.fromfile(CONFIG)
-    cfg.model.backbone.backbone.update(backbone)
+    cfg = Config.fromfile(config)
     init_default_scope("mmtad")
     model = MODELS.build(cfg.model)
     for name, parameter in model.named_parameters():
@@ -95,8 +105,12 @@ def opentad(model, ladder=False, module=""):
         elif key.startswith("projection.") and key.endswith(".scale"):
             state[key] = value.view(1, -1, 1)
     if ladder:
-        rule = (r"\.blocks\.(\d+)\.adapter\.", r".ladders.adapters.\1.")
-        state = {k: v for k, v in renamed(state, [rule]).items() if "fc_norm" not in k}
+        taps = model.backbone.adapted
+        rules = [
+            (rf"\.blocks\.{index}\.adapter\.", f".ladders.adapters.{i}.")
+            for i, index in enumerate(taps)
+        ]
+        state = {k: v for k, v in renamed(state, rules).items() if "fc_norm" not in k}
     return {f"{module}{key}": value for key, value in state.items()}
 
 
@@ -166,17 +180,33 @@ def test_mmaction_recognizer(tool):
     same_outputs(ours, model)
 
 
-@pytest.mark.parametrize("ladder", [False, True])
-def test_opentad_detector(tool, ladder):
+def test_opentad_detector(tool):
     model = build()
-    state = opentad(model, ladder, "module.")
+    state = opentad(model, module="module.")
     other = {key: torch.zeros_like(value) for key, value in state.items()}
     checkpoint = dict(state_dict=other, state_dict_ema=state, epoch=3)
     status, shown, file = tool(checkpoint, "--source", "opentad_adatad", "--config", CONFIG)
     assert status == 0, shown
     assert "missing 0, unexpected 0, wrong shape 0" in shown
-    ours = build(seed=1)
-    assert load_weights(ours, file).ratio == 1
+    ours = build_model(Config.fromfile(CONFIG), load_checkpoint_safely(file), file)
+    same_outputs(ours, model)
+
+
+@pytest.mark.parametrize("indices", [None, [0, 2, 3]])
+def test_opentad_detector_of_side_placement(tool, tmp_path, indices):
+    config = tmp_path / "side.py"
+    config.write_text(SIDE.format(config=CONFIG, indices=indices))
+    model = build(config=config)
+    arguments = ["--source", "opentad_adatad", "--config", config]
+    state = opentad(model, ladder=True)
+    if indices is not None:
+        error = refused(tool(state, *arguments))  # taken for the last three blocks
+        assert "blocks.0.adapter" in error and "TADDetector" in error
+        arguments += ["--adapter-indices", *indices]
+    status, shown, file = tool(state, *arguments)
+    assert status == 0, shown
+    assert "missing 0, unexpected 0, wrong shape 0" in shown
+    ours = build_model(Config.fromfile(config), load_checkpoint_safely(file), file)
     same_outputs(ours, model)
 
 
