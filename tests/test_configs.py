@@ -36,6 +36,7 @@ RATES = {
     "epic-noun": (1e-4, 8e-5),
     "ego4d": (1e-4, 4e-4),
 }
+OPENED = ("bias-tuning", "longlora")  # biases, norms of the backbone at the adapters' rate
 ADAPTERS = {  # parameters and modules of the adapters, at full size
     "adatad_videomae-s_actionformer_768x4-160_60e_thumos14-rgb": (1_006_860, 12),
     "adatad_videomae-b_actionformer_768x4-160_60e_thumos14-rgb": (4_004_364, 12),
@@ -115,7 +116,7 @@ def batch(steps: int) -> dict:
 
 def trained_roles(method: str) -> set[str]:
     roles = {"detector"}
-    if "fullft" in method or method == "bias-tuning":
+    if "fullft" in method or method in OPENED:
         roles.add("backbone")
     if not method.startswith(("fullft", "frozen", "bias-tuning")):
         roles.add("adapter")
@@ -169,7 +170,7 @@ def check_rates(file: Path, optim_wrapper) -> None:
     if name["dataset"] == "thumos14" and (name["backbone"] == "videomae-s" or last_side):
         adapter = 2e-4
     expected = dict(detector=detector, adapter=adapter, backbone=1e-5)
-    if name["method"] == "bias-tuning":
+    if name["method"] in OPENED:
         expected["backbone"] = 1e-4
     for group in optim_wrapper.optimizer.param_groups:
         role = group["name"].removesuffix("_no_decay")
