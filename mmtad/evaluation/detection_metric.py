@@ -175,8 +175,9 @@ class DetectionMetric(BaseMetric):
     @dataset_meta.setter
     def dataset_meta(self, meta: dict | None) -> None:
         self._dataset_meta = meta
-        if hasattr(self.post_processor, "check_videos") and "classes" in (meta or {}):
-            self.post_processor.check_videos(self._dataset_videos(), meta["classes"])
+        check = getattr(self.post_processor, "check_videos", None)
+        if check is not None and meta and "classes" in meta:
+            check(self._dataset_videos(), meta["classes"])
 
     def _load_ground_truth(self) -> GroundTruth:
         if self._from_file is not None:

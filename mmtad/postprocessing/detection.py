@@ -176,11 +176,13 @@ class DetectionPostProcessor:
             if self.voting is not None:
                 final.segments = segment_voting(final.segments, segments, scores, **self.voting)
         final.labels = labels[keep]
-        return final if self.video_scores is None else self._fuse(final, video_id, classes)
+        return self._fuse(final, video_id, classes)
 
     def _fuse(
         self, found: InstanceData, video_id: str | None, classes: Sequence[str] | None
     ) -> InstanceData:
+        if self.video_scores is None:
+            return found
         if video_id is None or classes is None:
             raise ValueError(
                 "video_scores needs to know the video: call the post-processor with video_id=... "
