@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 
 Shapes = list[tuple[str, tuple[int, ...], tuple[int, ...]]]
 
-
 _LEAVES = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}
 
 
@@ -49,8 +48,11 @@ def _widths(wrong_shape: Shapes) -> Iterator[str]:
 def _cause(key: str, file: tuple[int, ...], model: tuple[int, ...]) -> tuple[str, str] | None:
     """(Kind, half sentence) for one entry."""
     if "patch_embed" in key and len(file) == len(model) > 2 and file[2:] != model[2:]:
-        a, b = ("x".join(map(str, shape[2:])) for shape in (file, model))
-        return "patch", f"its patches are {a} and the model's {b} (tubelet_size, patch_size)"
+        theirs, ours = ("x".join(map(str, shape[2:])) for shape in (file, model))
+        return (
+            "patch",
+            f"its patches are {theirs} and the model's {ours} (tubelet_size, patch_size)",
+        )
     if key.endswith("pos_embed") and len(file) == len(model) == 3:
         return "position", (
             f"its position table has {file[1]} tokens and the model's {model[1]}: give the "
@@ -59,8 +61,9 @@ def _cause(key: str, file: tuple[int, ...], model: tuple[int, ...]) -> tuple[str
     if key.endswith("relative_position_bias_table"):
         return "window", "its attention windows have another size (window_size)"
     if ".mlp." in key and len(file) == len(model) == 2:
-        (a, b) = (max(file), max(model))
-        return "mlp", f"its hidden layers are {a} wide and the model's {b} (mlp_ratio)"
+        return "mlp", (
+            f"its hidden layers are {max(file)} wide and the model's {max(model)} (mlp_ratio)"
+        )
     return None
 
 

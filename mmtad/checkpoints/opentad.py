@@ -7,6 +7,7 @@ order of the tapped blocks; here they belong to the tapped block itself.
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from torch import Tensor
 from .actionformer import from_opentad_actionformer
 from .key_tables import KeyTable, register_source
 
-_SHARED = dict(
+_SHARED: dict[str, Any] = dict(
     signature=(r"(blocks\.\d+\.adapter|ladders\.adapters\.\d+|backbone\.model\.backbone)\.",),
     options=("adapter_indices",),
 )
