@@ -1,11 +1,9 @@
 """Taps of MMAction2's SwinTransformer3D (Video Swin)."""
 
-from math import ceil
-
-import torch
-from mmaction.models.backbones.swin import SwinTransformer3D, get_window_size, window_partition
+from mmaction.models.backbones.swin import SwinTransformer3D
 from torch import Tensor, nn
 
+from .fused_window_attention import ShiftedWindows, fuse_window_attention
 from .taps import BackboneTaps
 
 
@@ -24,7 +22,7 @@ class SwinTaps(BackboneTaps):
       freeze the adapters of those stages as well.
 
     Args:
-        backbone: The backbone, of any size.
+        backbone: The backbone, of any size; its window attention is switched to fused kernels.
         clip_frames: Not used: clips of any length are taken.
 
     Raises:
@@ -35,6 +33,7 @@ class SwinTaps(BackboneTaps):
     def __init__(self, backbone: SwinTransformer3D, clip_frames: int | None = None) -> None:
         self._check(backbone)
         self.backbone = backbone
+        fuse_window_attention(backbone)
         self.blocks, self.widths, self._merging = [], [], {}
         for layer in backbone.layers:
             self.blocks += layer.blocks
@@ -77,7 +76,7 @@ class SwinTaps(BackboneTaps):
         if index in self._merging:
             x = self._merging[index](x)
         block = self.blocks[index]
-        return block(x, shifted_window_mask(x, block.window_size, block.shift_size))
+        return block(x, ShiftedWindows.of(x.shape[1:4], block.window_size, block.shift_size))
 
     def finish(self, x: Tensor, aside: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """See ``BackboneTaps``; D is the width of the last stage."""
@@ -91,40 +90,3 @@ class SwinTaps(BackboneTaps):
     def from_grid(self, tokens: Tensor) -> Tensor:
         """Activations travel in this form already."""
         return tokens
-
-
-def shifted_window_mask(
-    x: Tensor, window_size: tuple[int, int, int], shift_size: tuple[int, int, int]
-) -> Tensor | None:
-    """Mask against attention between tokens that only the cyclic shift made neighbours.
-
-    It is made anew for every block: one of a long clip is too large to be kept, and a kept one
-    would outlive a run on fake tensors, where its values do not exist.
-
-    Args:
-        x: ``[N, T', H', W', C]`` tokens; the mask gets their dtype and device.
-        window_size: Window along time, height and width. Axes that fit into one window are one.
-        shift_size: Cyclic shift along the three axes.
-
-    Returns:
-        ``[windows, L, L]`` with 0 for allowed pairs of the window's L tokens and -100 for others;
-        None where nothing is shifted.
-    """
-    sizes = x.shape[1:4]
-    window, shift = get_window_size(sizes, window_size, shift_size)
-    if not any(shift):
-        return None
-    regions = torch.zeros(1, 1, 1, dtype=torch.int8, device=x.device)
-    for axis in range(3):
-        region = torch.zeros(
-            ceil(sizes[axis] / window[axis]) * window[axis], dtype=torch.int8, device=x.device
-        )
-        if shift[axis]:
-            region[-window[axis] : -shift[axis]] = 1
-            region[-shift[axis] :] = 2
-        shape = [1, 1, 1]
-        shape[axis] = -1
-        regions = 3 * regions + region.view(shape)
-    regions = window_partition(regions[None, ..., None], window).squeeze(-1)
-    foreign = regions.unsqueeze(1) != regions.unsqueeze(2)
-    return torch.zeros(foreign.shape, dtype=x.dtype, device=x.device).masked_fill_(foreign, -100.0)
