@@ -54,13 +54,13 @@ class AdaptedBlock:
     def groups(self, layout: ClipLayout, size: int | None, steps: int) -> list[slice]:
         """Cut the clips into groups that this block can take; ``steps`` is a clip's length."""
         if self.couples_clips:
-            return layout.groups(None)
+            return layout.groups(layout.joined)
         return layout.groups(size, max(1, -(-self.reach // steps)))
 
     def __call__(self, x: Tensor, aside: Sequence[Tensor], layout: ClipLayout) -> Tensor:
         """Run all clips at once, differentiable as any module."""
         if self.couples_clips:
-            parts = [self._block(x[g], [a[g] for a in aside]) for g in layout.groups(None)]
+            parts = [self._block(x[g], [a[g] for a in aside]) for g in layout.groups(layout.joined)]
             x = torch.cat(parts)
         else:
             x = self._block(x, aside)

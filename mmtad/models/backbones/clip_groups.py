@@ -22,20 +22,23 @@ class ClipLayout:
     joined: int
 
     def groups(self, size: int | None, step: int = 1) -> list[slice]:
-        """Cut the batch into groups of clips; a group never spans two joined sequences.
+        """Cut the batch into groups of clips: whole sequences, or equal parts of one.
 
         Args:
-            size: Clips in a group; None for all that are possible.
-            step: Smallest group that is allowed within a sequence.
+            size: Largest number of clips in a group; None for all.
+            step: Smallest number of clips in a part of a sequence; wins over ``size``.
         """
-        size = self.clips if size is None else max(size, step)
-        span = self.joined if self.joined > 1 else self.clips
-        cuts = []
-        for start in range(0, self.clips, span):
-            count = max(1, span // size) if step > 1 else math.ceil(span / size)
-            bounds = [start + round(i * span / count) for i in range(count + 1)]
-            cuts.extend(slice(a, b) for a, b in zip(bounds, bounds[1:], strict=False))
-        return cuts
+        size = self.clips if size is None else size
+        if size >= self.joined:
+            whole = size // self.joined * self.joined
+            return [slice(a, min(a + whole, self.clips)) for a in range(0, self.clips, whole)]
+        parts = max(1, min(math.ceil(self.joined / size), self.joined // step))
+        bounds = [round(i * self.joined / parts) for i in range(parts + 1)]
+        return [
+            slice(start + a, start + b)
+            for start in range(0, self.clips, self.joined)
+            for a, b in zip(bounds, bounds[1:], strict=False)
+        ]
 
     def join(self, tokens: Tensor) -> Tensor:
         """``[n, T', H', W', C]`` of a group's clips to ``[sequences, steps, H', W', C]``."""

@@ -122,7 +122,7 @@ class SideVideoEncoder(VideoEncoder):
                         tapped.append(x)
                 first, *others = self.taps.finish(x, aside)
             for adapter, x in zip(self.adapters, tapped, strict=True):
-                tokens = self.taps.to_grid(x)
+                tokens = self.taps.to_grid(x if self.stream_dtype is None else x.float())
                 update = adapter(layout.join(tokens)).reshape(*tokens.shape[:-1], -1)
                 update = update.permute(0, 4, 1, 2, 3)
                 first = first + F.adaptive_avg_pool3d(update, first.shape[-3:])
@@ -200,6 +200,7 @@ def _taps_again(encoder: SideVideoEncoder, kept: list[Tensor], start: int):
 
 def _squeeze(encoder: SideVideoEncoder, adapter: torch.nn.Module, x: Tensor) -> Tensor:
     """Spatial mean of an adapter's hidden layer, ``[n, T', h]``."""
+    x = x if encoder.stream_dtype is None else x.float()
     hidden = adapter.squeeze(encoder.taps.to_grid(x))
     return hidden.mean(dim=(2, 3), dtype=torch.promote_types(hidden.dtype, torch.float32))
 

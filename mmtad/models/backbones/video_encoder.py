@@ -142,8 +142,11 @@ class VideoEncoder(BaseModule):
         self._check_checkpointing()
 
     def _check_checkpointing(self) -> None:
-        for name in ("checkpoint_every", "offload"):
-            if getattr(self, name) not in (1, False) and not self.checkpointing:
+        for name, used in (
+            ("checkpoint_every", self.checkpoint_every > 1),
+            ("offload", self.offload),
+        ):
+            if used and not self.checkpointing:
                 raise ValueError(f"{name} is a kind of checkpointing: set checkpointing=True too")
 
     def _choose(self, adapter: dict | None, indices: Sequence[int] | None) -> list[int]:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mmtad.models.adapters import TIA, PlainAdapter
-from mmtad.models.adapters.tia import temporal_depthwise_conv
+from mmtad.models.adapters.tia import depthwise_conv
 from mmtad.registry import MODELS
 
 CASES = ["t8_k3", "t32_k3", "t48_k5_r05", "t24_k3_d2"]
@@ -97,6 +97,7 @@ def test_start_values():
         (768, 12, 4_004_364),
         (1024, 24, 14_217_240),
         (1280, 32, 29_593_632),
+        (1408, 40, 44_746_280),
     ],
 )
 def test_parameter_totals(width, blocks, total):
@@ -128,12 +129,97 @@ def test_time_is_mixed_but_space_is_not():
 def test_depthwise_conv_equals_conv1d(dtype):
     torch.manual_seed(0)
     x, weight, bias = torch.randn(2, 7, 2, 3, 4), torch.randn(4, 1, 5), torch.randn(4)
-    ours = temporal_depthwise_conv(x.to(dtype), weight, bias, dilation=2)
+    ours = depthwise_conv(x.to(dtype), weight, bias, dilation=2, padding=4)
     rows = x.to(dtype).float().permute(0, 2, 3, 4, 1).reshape(12, 4, 7)
     reference = torch.nn.functional.conv1d(rows, weight, bias, padding=4, dilation=2, groups=4)
     reference = reference.reshape(2, 2, 3, 4, 7).permute(0, 4, 1, 2, 3).to(dtype)
     assert ours.dtype is dtype
     torch.testing.assert_close(ours, reference, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+def test_spatial_kernels_equal_conv3d(padding):
+    torch.manual_seed(0)
+    x, weight, bias = torch.randn(2, 7, 2, 3, 4), torch.randn(4, 1, 3, 3, 5), torch.randn(4)
+    ours = depthwise_conv(x, weight, bias, padding=padding)
+    reference = torch.nn.functional.conv3d(
+        x.permute(0, 4, 1, 2, 3), weight, bias, padding=(padding, 1, 2), groups=4
+    )
+    torch.testing.assert_close(ours, reference.permute(0, 2, 3, 4, 1), rtol=1e-5, atol=1e-5)
+
+
+def awake(**kwargs):
+    """An adapter whose every parameter matters."""
+    torch.manual_seed(0)
+    adapter = TIA(8, **kwargs)
+    for parameter in adapter.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    return adapter
+
+
+@pytest.mark.parametrize("kernel", [(1, 1, 1), (3, 3, 3), (5, 1, 1)])
+def test_ablations_equal_a_plain_restatement(kernel):
+    x = torch.randn(2, 6, 4, 3, 8)
+    for inner in (True, False):
+        adapter = awake(kernel_size=kernel, inner_residual=inner, residual=False)
+        hidden = torch.nn.functional.gelu(adapter.down_proj(x))
+        weight = adapter.dwconv.weight.reshape(2, 1, *kernel)
+        mixed = torch.nn.functional.conv3d(
+            hidden.permute(0, 4, 1, 2, 3),
+            weight,
+            adapter.dwconv.bias,
+            padding=tuple(k // 2 for k in kernel),
+            groups=2,
+        )
+        mixed = torch.einsum("bcthw,dc->bthwd", mixed, adapter.conv.weight[..., 0])
+        mixed = mixed + adapter.conv.bias
+        mixed = hidden + mixed if inner else mixed
+        expected = adapter.gamma * (mixed @ adapter.up_proj.weight.T + adapter.up_proj.bias)
+        torch.testing.assert_close(adapter(x), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_context_replaces_the_padding():
+    """A middle part with its neighbours' hidden steps gives what the whole sequence gives."""
+    adapter = awake(kernel_size=3, dilation=2)
+    hidden = torch.randn(1, 12, 2, 2, 2)
+    whole = adapter.mix(hidden)
+    part = adapter.mix(hidden[:, 4:9], hidden[:, 2:4], hidden[:, 9:11])
+    torch.testing.assert_close(part, whole[:, 4:9])
+    torch.testing.assert_close(adapter.mix(hidden[:, :5], None, hidden[:, 5:7]), whole[:, :5])
+    torch.testing.assert_close(adapter.mix(hidden[:, 7:], hidden[:, 5:7], None), whole[:, 7:])
+
+
+def test_spill_is_the_neighbours_share():
+    """What a group adds beyond its borders: the difference that it makes to its neighbours."""
+    adapter = awake(kernel_size=5)
+    hidden = torch.randn(1, 12, 2, 2, 2)
+    silenced = hidden.clone()
+    silenced[:, 4:8] = 0
+    share = adapter.mix(hidden) - adapter.mix(silenced)
+    group = hidden[:, 4:8]
+    torch.testing.assert_close(adapter.spill(group, before=True), share[:, 2:4])
+    torch.testing.assert_close(adapter.spill(group, before=False), share[:, 8:10])
+    spill = adapter.spill(group.requires_grad_(), before=True).sum()
+    spill.backward()
+    assert all(p.grad is None for p in adapter.parameters())
+
+
+def test_mean_over_space_commutes():
+    """What lets side placement pool before the convolution; not so with a spatial kernel."""
+    adapter = awake()
+    hidden = torch.randn(1, 6, 3, 2, 2)
+    pooled = adapter.project(adapter.mix(hidden.mean((2, 3), keepdim=True)))
+    whole = adapter.project(adapter.mix(hidden)).mean((2, 3), keepdim=True)
+    torch.testing.assert_close(pooled, whole)
+    assert adapter.spatial == 1 and awake(kernel_size=(3, 3, 3)).spatial == 9
+
+
+def test_projection_to_another_width():
+    adapter = TIA(16, out_dims=24, residual=False)
+    assert adapter(torch.randn(1, 4, 2, 2, 16)).shape == (1, 4, 2, 2, 24)
+    assert sum(p.numel() for p in adapter.parameters()) == 16 * 4 + 4 * 24 + 16 + 6 * 4 + 24 + 1
+    with pytest.raises(ValueError, match="a residual adapter keeps the width 16, got out_dims=24"):
+        TIA(16, out_dims=24)
 
 
 def test_autocast_keeps_the_dtype_of_the_tokens():
@@ -149,5 +235,7 @@ def test_autocast_keeps_the_dtype_of_the_tokens():
 def test_bad_arguments():
     with pytest.raises(ValueError, match="kernel_size=4 must be odd"):
         TIA(16, kernel_size=4)
+    with pytest.raises(ValueError, match=r"kernel_size=\(3, 2, 3\) must be odd"):
+        TIA(16, kernel_size=(3, 2, 3))
     with pytest.raises(ValueError, match="leaves no hidden channel of embed_dims=16"):
         TIA(16, reduction=32)

@@ -43,16 +43,18 @@ def test_every_stage(adatad, size):
     model, expected = build(adatad), adatad[1][size]
     frames = normalised(adatad, size)
 
-    clips = model.fold(frames)
+    clips = model.cut(frames)
     torch.testing.assert_close(clips[:1], expected["backbone_in_chunk0"], rtol=1e-5, atol=1e-5)
-    tokens, grid = model.taps.embed(clips)
-    torch.testing.assert_close(tokens[:1], expected["tokens_plus_pos_chunk0"], rtol=1e-5, atol=1e-5)
-    for index, block in enumerate(expected["blocks_chunk0"]):
-        tokens = model._run(index, tokens, grid, len(frames))
-        torch.testing.assert_close(tokens[:1], block, rtol=1e-5, atol=1e-5)
+    layout = model.layout(clips)
+    x, aside = model.taps.begin(clips[:])
+    embedded = x.flatten(1, 3)[:1]
+    torch.testing.assert_close(embedded, expected["tokens_plus_pos_chunk0"], rtol=1e-5, atol=1e-5)
+    for stage, block in zip(model.stages, expected["blocks_chunk0"], strict=True):
+        x = stage(x, aside, layout)
+        torch.testing.assert_close(x.flatten(1, 3)[:1], block, rtol=1e-5, atol=1e-5)
 
     torch.testing.assert_close(
-        model.feature_map(frames), expected["feat_map"], rtol=1e-5, atol=1e-5
+        model.feature_maps(frames)[0], expected["feat_map"], rtol=1e-5, atol=1e-5
     )
     features = model(frames, length=64)
     torch.testing.assert_close(features, expected["wrapper_out"], rtol=1e-5, atol=1e-5)
@@ -63,17 +65,18 @@ def test_every_stage(adatad, size):
 @pytest.mark.parametrize("size", SIZES)
 def test_float64(adatad, size):
     model = build(adatad, torch.float64)
-    frames = model.fold(normalised(adatad, size)).unflatten(0, (-1, 4))
-    frames = frames.transpose(1, 2).flatten(2, 3).double()
-    feature_map = model.feature_map(frames)
+    (feature_map,) = model.feature_maps(normalised(adatad, size).double())
     torch.testing.assert_close(
         feature_map, adatad[1][size]["feat_map_float64"], rtol=1e-9, atol=1e-9
     )
 
 
-@pytest.mark.parametrize("checkpointing", [False, True])
-def test_adapter_gradients(adatad, checkpointing):
-    model = build(adatad, checkpointing=checkpointing).train()
+@pytest.mark.parametrize(
+    "switches",
+    [{}, dict(checkpointing=True), dict(checkpointing=True, clips_per_group=1, checkpoint_every=2)],
+)
+def test_adapter_gradients(adatad, switches):
+    model = build(adatad, **switches).train()
     expected = adatad[1]["grad"]
     out = model(normalised(adatad, "native"), length=64)
     torch.testing.assert_close(out, expected["train_out"], rtol=1e-5, atol=1e-5)
@@ -88,7 +91,7 @@ def test_adapter_gradients(adatad, checkpointing):
 @pytest.mark.parametrize("grid, name", [((8, 3, 2), "3x2"), ((8, 4, 4), "4x4")])
 def test_position_embedding_of_other_sizes(adatad, grid, name):
     torch.testing.assert_close(
-        build(adatad).taps.position_embedding(grid),
+        build(adatad).taps.position_embedding(*grid).flatten(1, 3),
         adatad[1]["pos_embed_interp"][name],
         rtol=1e-5,
         atol=1e-5,

@@ -14,7 +14,7 @@ def vit(**kwargs):
 
 
 def test_unknown_backbone_names_the_supported_ones():
-    with pytest.raises(ValueError, match="Linear has no taps.*supported are VisionTransformer"):
+    with pytest.raises(ValueError, match="Linear has no taps.*supported are .*VisionTransformer"):
         build_taps(nn.Linear(2, 2), 16)
     with pytest.raises(ValueError, match="C3D has no taps"):
         VideoEncoder(dict(type="mmaction.C3D"))
@@ -33,7 +33,7 @@ def test_fused_attention_equals_explicit(qkv_bias, qk_scale):
     (explicit_grad,) = torch.autograd.grad(explicit.square().sum(), tokens)
     build_taps(backbone, 16)
     fused = attention(tokens)
-    assert type(attention).__name__ == "SDPAttention" and list(attention.state_dict()) == keys
+    assert type(attention).__name__ == "FusedAttention" and list(attention.state_dict()) == keys
     scale = explicit.abs().max().item()
     torch.testing.assert_close(fused, explicit, rtol=1e-5, atol=1e-5 * scale)
     (fused_grad,) = torch.autograd.grad(fused.square().sum(), tokens)
@@ -56,7 +56,10 @@ def test_equals_the_backbone_itself(height, width):
     clips = torch.randn(2, 3, 16, height, width)
     expected = backbone(clips)
     taps = build_taps(backbone, 16)
-    ours = taps.forward(clips, lambda index, x, grid: taps.blocks[index](x))
+    x, aside = taps.begin(clips)
+    for index in range(len(taps.blocks)):
+        x = taps.block(index, x)
+    (ours,) = taps.finish(x, aside)
     torch.testing.assert_close(ours, expected, rtol=1e-5, atol=1e-5)
     assert taps.unused == [] and taps.widths == [16, 16]
 
@@ -68,8 +71,8 @@ def test_uncovered_pixels_are_named_once(monkeypatch):
     )
     taps = build_taps(vit(), 16)
     for _ in range(2):
-        _, grid = taps.embed(torch.zeros(1, 3, 16, 40, 50))
-    assert tuple(grid) == (8, 2, 3)
+        tokens, aside = taps.begin(torch.zeros(1, 3, 16, 40, 50))
+    assert tokens.shape == (1, 8, 2, 3, 16) and aside == ()
     assert len(lines) == 1 and "8 rows and 2 columns are not seen" in lines[0]
     with pytest.raises(ValueError, match="frames of 40x8 are smaller than one patch of 16"):
-        taps.embed(torch.zeros(1, 3, 16, 40, 8))
+        taps.begin(torch.zeros(1, 3, 16, 40, 8))
