@@ -34,9 +34,10 @@ class RoleOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 
     ``paramwise_cfg`` maps a role (``adapter``, ``backbone``, ``detector``) to ``dict(lr=...,
     weight_decay=..., decay_all=False)``; what a role leaves out comes from the optimiser's own
-    settings. Only weights of linear and convolutional layers decay (biases, norms and scales do
-    not); with ``decay_all=True`` everything of that role decays, as in the released AdaTAD code
-    for its adapters. Frozen parameters are left out, so the optimiser holds no state for them.
+    settings. Only weights of linear and convolutional layers and matrices of adapters decay
+    (biases, norms and scales do not); with ``decay_all=True`` everything of that role decays, as in
+    the released AdaTAD code for its adapters. Frozen parameters are left out, so the optimiser
+    holds no state for them.
 
     The role follows from the name, see :func:`role_of`. Parameters that belong to the backbone and
     are trained in place of an adapter, as the biases of ``BiasTuning``, are thus of the role
@@ -73,9 +74,9 @@ class RoleOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                 name = f"{prefix}.{key}" if prefix else key
                 role = self._role(name)
                 settings = config.get(role, {})
-                decays = settings.get("decay_all", False) or (
-                    isinstance(layer, DECAYED) and parameter.dim() > 1
-                )
+                # LoRA's matrices are parameters of a module that is no layer.
+                weighs = isinstance(layer, DECAYED) or role == "adapter"
+                decays = settings.get("decay_all", False) or (weighs and parameter.dim() > 1)
                 group = groups.setdefault((role, decays), self._new_group(role, settings, decays))
                 group["params"].append(parameter)
                 counts[role] += parameter.numel()

@@ -1,4 +1,5 @@
 import pytest
+import torch
 from torch import nn
 
 from mmtad.engine.optimizers import RoleOptimWrapperConstructor, role_of
@@ -90,3 +91,15 @@ def test_tuned_biases_belong_to_the_backbone_unless_matched():
 def test_unknown_setting():
     with pytest.raises(ValueError, match=r"adapter has the unknown settings \['lr_mult'\]"):
         build(adapter=dict(lr_mult=2.0))
+
+
+def test_bare_matrices_of_an_adapter_decay():
+    model = Detector()
+    adapter = model.backbone["blocks"][0].adapter
+    adapter.register_parameter("up_proj", nn.Parameter(torch.zeros(4, 2)))
+    constructor = RoleOptimWrapperConstructor(
+        dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=1e-4, weight_decay=0.05))
+    )
+    groups = {g["name"]: g for g in constructor(model).optimizer.param_groups}
+    assert len(groups["adapter"]["params"]) == 2
+    assert len(groups["adapter_no_decay"]["params"]) == 1
