@@ -1,0 +1,105 @@
+"""What ``miniature.py`` compares: groups of variants of a small detector, as config overrides."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of a group: what it is and how its config differs from the group's."""
+
+    about: str
+    overrides: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Variants to compare.
+
+    Args:
+        about: One sentence.
+        config: The config that all variants start from, relative to ``configs/``.
+        pretrain: Config of the backbone's pre-training, or None.
+        overrides: What the group changes in ``config``; keys with dots, as ``--cfg-options``.
+        pretrain_overrides: The same for ``pretrain``.
+        data: Settings of ``SyntheticSpec`` beside the seed.
+        variants: By name.
+        claims: (better, worse, what it says); names of variants.
+    """
+
+    about: str
+    config: str
+    pretrain: str | None
+    overrides: dict
+    pretrain_overrides: dict
+    data: dict
+    variants: dict[str, Variant]
+    claims: list[tuple[str, str, str]]
+
+
+def datasets(**settings) -> dict:
+    """Overrides of the data sets of training and of evaluation."""
+    loaders = ("train_dataloader", "val_dataloader")
+    return {f"{name}.dataset.{key}": value for name in loaders for key, value in settings.items()}
+
+
+# Full fine-tuning: the weights are those of the pre-training, at half of whose rate they go on.
+FINE_TUNING = {
+    "model.backbone.frozen": False,
+    "optim_wrapper.paramwise_cfg.backbone": dict(lr=1e-3),
+}
+# Half of the quickstart's clips, so that more of an action lies beyond the clip, and four blocks,
+# so that side placement has a half of them to tap.
+TINY = {"depth": 4, "num_frames": 8}
+
+GROUPS = {
+    "adatad": Group(
+        about="AdaTAD: which part of the video backbone is trained, and how",
+        config="quickstart/adatad_vit-tiny_actionformer_synthetic.py",
+        pretrain="quickstart/pretrain_vit-tiny_synthetic.py",
+        overrides={
+            **{f"model.backbone.backbone.{key}": value for key, value in TINY.items()},
+            "model.backbone.clip_frames": TINY["num_frames"],
+        },
+        pretrain_overrides={
+            **{f"model.backbone.{key}": value for key, value in TINY.items()},
+            "train_dataloader.dataset.pipeline.1.clip_len": TINY["num_frames"],
+            "val_dataloader.dataset.pipeline.1.clip_len": TINY["num_frames"],
+        },
+        data=dict(train_videos=120, test_videos=60, train_clips=1200, val_clips=160),
+        variants={
+            "frozen": Variant("no adapter, frozen backbone", {"model.backbone.adapter": None}),
+            "side": Variant(
+                "TIA beside the last half of the blocks",
+                {"model.backbone.type": "SideVideoEncoder"},
+            ),
+            "inside": Variant("TIA after every block"),
+            "plain": Variant(
+                "adapter without convolution", {"model.backbone.adapter.type": "PlainAdapter"}
+            ),
+            "kernel-1": Variant(
+                "TIA, convolution of one step", {"model.backbone.adapter.kernel_size": 1}
+            ),
+            "full": Variant(
+                "full fine-tuning, no adapter", {"model.backbone.adapter": None, **FINE_TUNING}
+            ),
+            "both": Variant("full fine-tuning and TIA", FINE_TUNING),
+            "lora": Variant("LoRA in every block", {"model.backbone.adapter": dict(type="LoRA")}),
+            "half-steps": Variant(
+                "inside, detector at half the steps", datasets(frames_per_step=2)
+            ),
+            "half-frames": Variant(
+                "inside, half the frames and steps", datasets(frame_stride=2, window_size=64)
+            ),
+        },
+        claims=[
+            ("side", "frozen", "adapting at all helps"),
+            ("inside", "side", "gradients through the backbone help"),
+            ("inside", "plain", "TIA beats a plain adapter"),
+            ("inside", "kernel-1", "the convolution over time helps"),
+            ("inside", "full", "TIA beats full fine-tuning"),
+            ("inside", "lora", "TIA beats LoRA"),
+            ("inside", "half-frames", "more frames help"),
+            ("half-steps", "half-frames", "more frames help at the same number of steps"),
+        ],
+    ),
+}
