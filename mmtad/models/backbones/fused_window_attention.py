@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 # Where no fused kernel applies, at most so many scores are in memory at a time.
-MAX_SCORES = 1 << 25
+MAX_SCORES = 1 << 24
 
 
 @dataclass(frozen=True)
