@@ -145,7 +145,7 @@ def restore_frozen_part(
     """
     meta = checkpoint.get("meta") if isinstance(checkpoint, Mapping) else None
     record = meta.get(RECORD) if isinstance(meta, Mapping) else None
-    if record is None:
+    if meta is None or record is None:
         return []
     file, keys = _recorded_file(model, record, name)
     _verify(file.path, record, name, sha256)

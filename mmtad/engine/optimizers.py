@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from typing import Any
 
 from mmengine.logging import print_log
 from mmengine.optim import DefaultOptimWrapperConstructor
@@ -109,7 +110,7 @@ class RoleOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         return role_of(name)
 
     def _new_group(self, role: str, settings: dict, decays: bool) -> dict:
-        group = {"params": [], "name": role if decays else f"{role}_no_decay"}
+        group: dict[str, Any] = {"params": [], "name": role if decays else f"{role}_no_decay"}
         lr = settings.get("lr", self.base_lr)
         if lr is not None:
             group["lr"] = lr

@@ -72,9 +72,9 @@ class SlimCheckpointHook(Hook):
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Take the entries out and record where they are."""
-        left_out = self._plan.left_out(checkpoint["state_dict"]) if self._plan else []
-        if not left_out:
+        if self._plan is None:
             return
+        left_out = self._plan.left_out(checkpoint["state_dict"])
         for key in left_out:
             del checkpoint["state_dict"][key]
             checkpoint.get("ema_state_dict", {}).pop(f"module.{key}", None)
