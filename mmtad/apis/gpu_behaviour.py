@@ -1,0 +1,99 @@
+"""What fake tensors on a CPU must do differently to take the memory that they would on a GPU."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from mmtad.models.adapters import tia
+from mmtad.models.backbones import adapted_block, recompute, side_encoder
+
+WIDE = {F.layer_norm, F.group_norm, F.softmax, torch.softmax, Tensor.softmax}
+GROUPS = 3
+
+
+class GPUBehaviour(TorchFunctionMode):
+    """Fake tensors live on the CPU; this does what CUDA does differently.
+
+    Autocast on CUDA runs norms and softmax in single precision. Besides, backbones read the values
+    of a ``linspace`` in their constructors, so those are real.
+    """
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func is torch.linspace:
+            return np.linspace(*args)
+        if func in WIDE and torch.is_autocast_enabled("cpu"):
+            args = tuple(a.float() if isinstance(a, Tensor) else a for a in args)
+            kwargs = {k: v.float() if isinstance(v, Tensor) else v for k, v in kwargs.items()}
+        return func(*args, **kwargs)
+
+
+class _ClaimGPU(TorchFunctionMode):
+    """Tensors say that they are on a GPU."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is torch.Tensor.device.__get__:
+            return torch.device("cuda")
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def countable_parts(sent: list[int]) -> Iterator[None]:
+    """Put in the place of some functions what can be counted.
+
+    Offloaded tensors are forgotten (their bytes are added to ``sent``) and come back as new ones;
+    the states of random generators, which fake tensors do not have, are not kept; depth-wise
+    convolutions choose their precision as on a GPU. Groups of clips that pass a block one after
+    another are alike, so only a few of them do; what they leave behind for the backward pass, their
+    borders, counts for all: the first group's stand for those of the groups left out.
+    """
+
+    def pack(tensor: Tensor) -> tuple[torch.Size, torch.dtype]:
+        sent[0] += tensor.untyped_storage().nbytes()
+        return tensor.shape, tensor.dtype
+
+    def unpack(description: tuple[torch.Size, torch.dtype]) -> Tensor:
+        return torch.empty(description[0], dtype=description[1])
+
+    def offloaded(device):
+        return torch.autograd.graph.saved_tensors_hooks(pack, unpack)
+
+    def depthwise_conv(*args, **kwargs):
+        with _ClaimGPU():
+            return convolve(*args, **kwargs)
+
+    def some_neighbours(layout, groups):
+        found = list(neighbours(layout, groups))
+        kept = sorted(found, key=lambda n: n[1].start - n[1].stop)[:GROUPS]
+        kept.sort(key=lambda n: n[0])
+        linked = any(before for _, _, before, _ in found)
+        for i, (_, group, _, _) in enumerate(kept):
+            weight[0] = 1 if i else len(found) - len(kept) + 1
+            yield i, group, linked and i > 0, linked and i + 1 < len(kept)
+
+    def heavy_edges(*args):
+        return tuple(edge.new_empty(weight[0], *edge.shape)[0] for edge in edges(*args))
+
+    weight = [1]
+    convolve, neighbours, edges = tia.depthwise_conv, adapted_block.neighbours, adapted_block._edges
+    changes = [
+        (recompute, "offloaded", offloaded),
+        (side_encoder, "offloaded", offloaded),
+        (recompute, "_draws", lambda module: False),
+        (tia, "depthwise_conv", depthwise_conv),
+        (adapted_block, "neighbours", some_neighbours),
+        (adapted_block, "_edges", heavy_edges),
+    ]
+    before = [getattr(module, name) for module, name, _ in changes]
+    try:
+        for module, name, value in changes:
+            setattr(module, name, value)
+        yield
+    finally:
+        for (module, name, _), value in zip(changes, before, strict=True):
+            setattr(module, name, value)
