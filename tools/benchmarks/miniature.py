@@ -20,12 +20,12 @@ import json
 import os
 import statistics
 import sys
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 
 from miniature_groups import GROUPS, Group
-from miniature_runs import Job, run
+from miniature_runs import Job, follow_parent, run
 from mmengine.logging import MMLogger
 from rich import box
 from rich.console import Console
@@ -39,18 +39,14 @@ METRIC = "mAP"
 QUICK_VARIANTS = ["frozen", "inside"]
 
 
-def make_data(jobs: list[Job], workers: int, progress: Progress) -> None:
+def make_data(jobs: list[Job], pool: ProcessPoolExecutor, progress: Progress) -> None:
     """Write the videos of every seed that are not there yet."""
-    for spec, folder in {job.seed: (job.spec, job.data_dir) for job in jobs}.values():
-        if is_finished(folder, spec):
-            continue
-        task = progress.add_task(f"videos of seed {spec.seed}", total=None)
-
-        def show(done: int, total: int, task: int = task) -> None:
-            progress.update(task, completed=done, total=total)
-
-        make_dataset(folder, spec, workers, show)
-        progress.remove_task(task)
+    specs = {job.data_dir: job.spec for job in jobs}
+    missing = [folder for folder, spec in specs.items() if not is_finished(folder, spec)]
+    task = progress.add_task("videos", total=len(specs), completed=len(specs) - len(missing))
+    for future in as_completed([pool.submit(make_dataset, path, specs[path]) for path in missing]):
+        future.result()
+        progress.advance(task)
 
 
 def run_all(jobs: list[Job], pool: ProcessPoolExecutor, progress: Progress, title: str) -> int:
@@ -85,16 +81,21 @@ def run_group(jobs: list[Job], args: argparse.Namespace, console: Console) -> in
     pretraining = list({job.seed: job.pretraining for job in jobs if job.pretraining}.values())
     with (
         Progress(*columns, TimeElapsedColumn(), console=console) as progress,
-        ProcessPoolExecutor(args.jobs, mp_context=get_context("spawn")) as pool,
+        ProcessPoolExecutor(args.jobs, get_context("spawn"), follow_parent) as pool,
     ):
         try:
-            make_data(jobs, args.jobs, progress)
+            make_data(jobs, pool, progress)
             failures = run_all(pretraining, pool, progress, "backbones")
             ready = [job for job in jobs if not job.pretraining or job.pretraining.result]
             return failures + run_all(ready, pool, progress, "detectors")
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+        except BrokenExecutor as error:
+            raise OSError(
+                "a training process was ended from outside, perhaps for want of memory; the same "
+                "command goes on with what is missing, --jobs 1 takes the least memory"
+            ) from error
 
 
 def mean_and_std(values: list[float]) -> str:

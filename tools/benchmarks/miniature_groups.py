@@ -47,38 +47,58 @@ FINE_TUNING = {
     "model.backbone.frozen": False,
     "optim_wrapper.paramwise_cfg.backbone": dict(lr=1e-3),
 }
-# Half of the quickstart's clips, so that more of an action lies beyond the clip, and four blocks,
-# so that side placement has a half of them to tap.
-TINY = {"depth": 4, "num_frames": 8}
+DATA = dict(train_videos=120, test_videos=60, train_clips=1200, val_clips=160)
+
+
+def tiny_backbone(frames: int) -> dict[str, dict]:
+    """Overrides for a backbone of four blocks, so that side placement has a half of them to tap.
+
+    Args:
+        frames: Frames of a clip; the quickstart has 16. The fewer, the more of an action lies
+            beyond the clip, where only the adapters' convolution and the detector see it.
+    """
+    shape = {"depth": 4, "num_frames": frames}
+    return dict(
+        overrides={
+            **{f"model.backbone.backbone.{key}": value for key, value in shape.items()},
+            "model.backbone.clip_frames": frames,
+        },
+        pretrain_overrides={
+            **{f"model.backbone.{key}": value for key, value in shape.items()},
+            "train_dataloader.dataset.pipeline.1.clip_len": frames,
+            "val_dataloader.dataset.pipeline.1.clip_len": frames,
+        },
+    )
+
+
+# Motions that half a cycle does not tell apart: each of them passes through moving left and right.
+CONTEXT_CLASSES = (
+    "circle_clockwise",
+    "circle_counterclockwise",
+    "slide_left",
+    "slide_right",
+    "sway",
+)
+INSIDE = Variant("TIA after every block")
+PLAIN = Variant("adapter without convolution", {"model.backbone.adapter.type": "PlainAdapter"})
+KERNEL_1 = Variant("TIA, convolution of one step", {"model.backbone.adapter.kernel_size": 1})
 
 GROUPS = {
     "adatad": Group(
         about="AdaTAD: which part of the video backbone is trained, and how",
         config="quickstart/adatad_vit-tiny_actionformer_synthetic.py",
         pretrain="quickstart/pretrain_vit-tiny_synthetic.py",
-        overrides={
-            **{f"model.backbone.backbone.{key}": value for key, value in TINY.items()},
-            "model.backbone.clip_frames": TINY["num_frames"],
-        },
-        pretrain_overrides={
-            **{f"model.backbone.{key}": value for key, value in TINY.items()},
-            "train_dataloader.dataset.pipeline.1.clip_len": TINY["num_frames"],
-            "val_dataloader.dataset.pipeline.1.clip_len": TINY["num_frames"],
-        },
-        data=dict(train_videos=120, test_videos=60, train_clips=1200, val_clips=160),
+        **tiny_backbone(frames=8),
+        data=DATA,
         variants={
             "frozen": Variant("no adapter, frozen backbone", {"model.backbone.adapter": None}),
             "side": Variant(
                 "TIA beside the last half of the blocks",
                 {"model.backbone.type": "SideVideoEncoder"},
             ),
-            "inside": Variant("TIA after every block"),
-            "plain": Variant(
-                "adapter without convolution", {"model.backbone.adapter.type": "PlainAdapter"}
-            ),
-            "kernel-1": Variant(
-                "TIA, convolution of one step", {"model.backbone.adapter.kernel_size": 1}
-            ),
+            "inside": INSIDE,
+            "plain": PLAIN,
+            "kernel-1": KERNEL_1,
             "full": Variant(
                 "full fine-tuning, no adapter", {"model.backbone.adapter": None, **FINE_TUNING}
             ),
@@ -100,6 +120,26 @@ GROUPS = {
             ("inside", "lora", "TIA beats LoRA"),
             ("inside", "half-frames", "more frames help"),
             ("half-steps", "half-frames", "more frames help at the same number of steps"),
+        ],
+    ),
+    "tia": Group(
+        about="TIA where clips of 0.8 s are too short to tell the actions apart",
+        config="quickstart/adatad_vit-tiny_actionformer_synthetic.py",
+        pretrain="quickstart/pretrain_vit-tiny_synthetic.py",
+        **tiny_backbone(frames=4),
+        data=dict(**DATA, action_classes=CONTEXT_CLASSES, clip_classes=(*CONTEXT_CLASSES, "hop")),
+        variants={
+            "inside": INSIDE,
+            "plain": PLAIN,
+            "kernel-1": KERNEL_1,
+            "kernel-7": Variant(
+                "TIA, convolution of seven steps", {"model.backbone.adapter.kernel_size": 7}
+            ),
+        },
+        claims=[
+            ("inside", "plain", "TIA beats a plain adapter"),
+            ("inside", "kernel-1", "the convolution over time helps"),
+            ("kernel-7", "kernel-1", "a longer convolution over time helps"),
         ],
     ),
 }

@@ -9,7 +9,9 @@ import time
 import traceback
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from multiprocessing import parent_process
 from pathlib import Path
+from threading import Thread
 
 import torch
 from miniature_groups import GROUPS
@@ -120,6 +122,16 @@ def digest(content: object) -> str:
     """Short hash of what json can write."""
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def follow_parent() -> None:
+    """Let this worker process end with the process that started it, however that ends."""
+
+    def wait() -> None:
+        parent_process().join()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
 
 
 def run(job: Job) -> None:
