@@ -62,9 +62,16 @@ class StepMemory:
 
 
 def build_model(config: ConfigDict, scope: str) -> nn.Module:
-    """Build a model; call it under ``FakeTensorMode`` to allocate nothing."""
+    """Build a model; call it under ``FakeTensorMode`` to allocate nothing.
+
+    Raises:
+        ValueError: If the config has arguments that the model does not take.
+    """
     with DefaultScope.overwrite_default_scope(scope), GPUBehaviour():
-        return MODELS.build(config).train()
+        try:
+            return MODELS.build(config).train()
+        except (TypeError, AssertionError) as error:
+            raise ValueError(f"the model of the config cannot be built: {error}") from error
 
 
 def train_step(model: nn.Module, settings: StepSettings, scope: str) -> StepMemory:

@@ -113,16 +113,23 @@ def test_accumulated_gradients_live_through_the_forward_pass():
     assert once.peak.total < often.peak.total <= once.peak.total + once.gradients
 
 
-@pytest.mark.parametrize("checkpointing", [False, True])
-def test_agrees_with_an_independent_count(shared, checkpointing):
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        {},
+        dict(checkpointing=True),
+        dict(checkpointing=True, clips_per_group=2, stream_dtype="bfloat16"),
+        dict(type="SideVideoEncoder", clips_per_group=2),
+    ],
+)
+def test_agrees_with_an_independent_count(shared, encoder):
     """The peak of forward and backward, counted by another tool, within 2 %."""
     path = shared / "tools" / "peak_memory.py"
     spec = importlib.util.spec_from_file_location("peak_memory", path)
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    encoder = dict(checkpointing=checkpointing)
-    encoder["backbone"] = dict(ENCODER["backbone"], drop_path_rate=0.0)
-    cfg = config(encoder=encoder, optim_wrapper=sgd())
+    still = dict(ENCODER["backbone"], drop_path_rate=0.0)
+    cfg = config(encoder=dict(encoder, backbone=still), optim_wrapper=sgd())
     with fake():
         model = build_model(cfg.model, "mmtad")
         memory = tool.PeakMemory(model)

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import sys
+import warnings
 
 from mmengine.config import DictAction
 from rich.console import Console
@@ -52,7 +53,7 @@ def parse_args() -> argparse.Namespace:
 
 def amount(size: float) -> str:
     """Bytes for a reader."""
-    return f"{size / GIB:.2f} GiB" if size >= 0.01 * GIB else f"{size / 2**20:.2f} MiB"
+    return f"{size / GIB:.2f} GiB" if size >= 0.1 * GIB else f"{size / 2**20:.1f} MiB"
 
 
 def show(memory, console: Console) -> None:
@@ -63,7 +64,9 @@ def show(memory, console: Console) -> None:
     table.add_column("of it")
     notes = {
         kind: ", ".join(
-            f"{dtype} {amount(size)}" for (of, dtype), size in memory.weights.items() if of == kind
+            f"{dtype} {amount(size)}"
+            for (of, dtype), size in memory.weights.items()
+            if of == kind and size > 0.001 * memory.peak.kinds[kind]
         )
         for kind in (FROZEN, WEIGHTS)
     }
@@ -113,7 +116,6 @@ def search(cfg, args: argparse.Namespace, memory, console: Console) -> None:
 def main() -> None:
     """Plan, print, and try switches where they are needed."""
     args = parse_args()
-    logging.disable(logging.INFO)
     cfg = read_config(args.config)
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
@@ -135,4 +137,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # nothing is trained, so what is said of training can wait
+    warnings.simplefilter("ignore")
     sys.exit(run_cli(main))
