@@ -159,8 +159,9 @@ def _optimiser_step(model: nn.Module, settings: StepSettings, log: StorageLog, s
         wrapper: OptimWrapper = build_optim_wrapper(model, dict(config, type="OptimWrapper"))
     optimizer = wrapper.optimizer
     for group in optimizer.param_groups:
-        if "foreach" in group and not group.get("fused"):
-            group["foreach"] = True  # what PyTorch chooses by itself on a GPU
+        if "foreach" in group:  # what PyTorch chooses by itself on a GPU, unless told to fuse
+            group["foreach"] = not group.get("fused")
+            group.update(dict(fused=None) if "fused" in group else {})
     log.phase, log.module, log.scalars_are_one = STEP, "", True
     optimizer.step()
     log.scalars_are_one = False

@@ -126,8 +126,11 @@ def plan_memory(cfg: Config, samples: int | None = None) -> StepMemory:
         _average(cfg.get("custom_hooks") or []),
         wrapper.get("accumulative_counts", 1) > 1,
     )
+    model = copy.deepcopy(cfg.model)
+    if (model.get("backbone") or {}).get("attention") == "flash_attn":
+        model.backbone.attention = "sdpa"  # needs a GPU, and takes the same memory
     with fake_mode():
-        return train_step(build_model(copy.deepcopy(cfg.model), scope), settings, scope)
+        return train_step(build_model(model, scope), settings, scope)
 
 
 def _average(hooks: Sequence[dict]) -> str | None:

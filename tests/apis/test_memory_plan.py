@@ -42,7 +42,7 @@ ENCODER = dict(
         img_size=32,
         patch_size=8,
         embed_dims=48,
-        depth=4,
+        depth=3,
         num_heads=2,
         num_frames=16,
         drop_path_rate=0.1,
@@ -88,6 +88,13 @@ def test_fixed_parts_are_exact():
     assert kinds[INPUTS] == 2 * (4 * 3 * 64 * 32 * 32 + 64)
     assert sum(kinds.values()) == memory.peak.total
     assert memory.gradients == trained
+
+
+def test_fused_optimiser_and_flash_attention_need_no_gpu():
+    fused = dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=1e-3, fused=True))
+    cfg = config(encoder=dict(attention="flash_attn"), optim_wrapper=fused)
+    assert plan_memory(cfg).peak.kinds == plan_memory(config(encoder={})).peak.kinds
+    assert cfg.model.backbone.attention == "flash_attn"
 
 
 @pytest.mark.parametrize("momentum, copies", [(0, 0), (0.9, 1)])
@@ -152,13 +159,13 @@ def test_every_kind_of_checkpointing_takes_less():
     ]
     plans = [plan_memory(config(encoder=way, optim_wrapper=sgd())) for way in ways]
     totals = [plan.peak.total for plan in plans]
-    assert totals[1] < 0.7 * totals[0]
+    assert totals[1] < 0.8 * totals[0]
     assert totals[2] < totals[1]
     assert plans[3].saved < plans[2].saved
     assert totals[4] < totals[2]
     assert [plan.offloaded > 0 for plan in plans] == [False] * 4 + [True]
-    # the inputs of 4 blocks: 2 videos x 4 clips x (8 x 4 x 4) tokens x 48 channels, fp32
-    assert plans[4].offloaded == 4 * (2 * 4 * 8 * 4 * 4 * 48 * 4)
+    # the inputs of 3 blocks: 2 videos x 4 clips x (8 x 4 x 4) tokens x 48 channels, fp32
+    assert plans[4].offloaded == 3 * (2 * 4 * 8 * 4 * 4 * 48 * 4)
 
 
 def test_half_precision_of_the_stream_and_of_frozen_weights():
