@@ -180,7 +180,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     """Run what is missing and print the tables."""
-    args, console = parse_args(), Console()
+    args = parse_args()
+    console = Console(width=200 if args.markdown else None)  # one line a row
     MMLogger.get_current_instance().setLevel("ERROR")  # says which variables a config reads
     work_dir = os.path.abspath(args.work_dir)
     cores = int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
