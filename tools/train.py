@@ -25,7 +25,11 @@ def parse_args() -> argparse.Namespace:
         const="auto",
         help="continue from the last checkpoint of the work dir, or from the file given",
     )
-    parser.add_argument("--amp", action="store_true", help="mixed precision (bfloat16 on a CPU)")
+    parser.add_argument(
+        "--amp",
+        action=argparse.BooleanOptionalAction,
+        help="mixed precision (bfloat16 on a CPU), or none, whatever the config says",
+    )
     parser.add_argument(
         "--auto-scale-lr",
         action="store_true",
@@ -53,6 +57,10 @@ def merge(cfg: Config, args: argparse.Namespace) -> Config:
         cfg.randomness = dict(cfg.get("randomness", {}), seed=args.seed)
     if args.amp:
         cfg.optim_wrapper.type = "AmpOptimWrapper"
+    elif args.amp is False:
+        cfg.optim_wrapper.type = "OptimWrapper"
+        for key in ("dtype", "loss_scale"):
+            cfg.optim_wrapper.pop(key, None)
     if args.auto_scale_lr:
         if "base_batch_size" not in cfg.get("auto_scale_lr", {}):
             raise ValueError(

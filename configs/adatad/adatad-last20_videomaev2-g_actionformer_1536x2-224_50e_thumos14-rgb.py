@@ -12,4 +12,4 @@ model = dict(
     projection=dict(in_channels=1408),
 )
 train_cfg = dict(max_epochs=50, val_begin=37)
-optim_wrapper = dict(type="AmpOptimWrapper", dtype="bfloat16")
+optim_wrapper = dict(dtype="bfloat16")

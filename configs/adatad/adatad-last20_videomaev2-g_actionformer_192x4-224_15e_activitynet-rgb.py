@@ -11,4 +11,4 @@ model = dict(
     backbone=dict(_base_.encoder, adapter_indices=list(range(20, 40))),
     projection=dict(in_channels=1408),
 )
-optim_wrapper = dict(type="AmpOptimWrapper", dtype="bfloat16")
+optim_wrapper = dict(dtype="bfloat16")

@@ -10,10 +10,8 @@ _base_ = [
 model = dict(
     backbone=dict(
         _base_.encoder,
-        clips_per_group=8,
         adapter_indices=list(range(12, 24)),
         pretrained="checkpoints/vit-large-p16_videomae_k700_mq_ft_internvideo.pth",
     ),
     projection=dict(in_channels=1024, max_seq_len=2048),
 )
-optim_wrapper = dict(type="AmpOptimWrapper", dtype="bfloat16")

@@ -17,7 +17,6 @@ model = dict(
     projection=dict(in_channels=1408, input_dropout=0.1),
 )
 optim_wrapper = dict(
-    type="AmpOptimWrapper",
     dtype="bfloat16",
     paramwise_cfg=dict(adapter=dict(lr=2e-4)),
 )

@@ -10,6 +10,7 @@ model = dict(
     backbone=dict(
         _base_.encoder,
         type="SideVideoEncoder",
+        checkpointing=False,  # the taps are small; `True` lowers memory further
         backbone=dict(_base_.encoder.backbone, drop_path_rate=0.0),
     ),
     projection=dict(in_channels=768, input_dropout=0.1),

@@ -16,4 +16,4 @@ model = dict(
     ),
     projection=dict(in_channels=1408, input_dropout=0.1),
 )
-optim_wrapper = dict(type="AmpOptimWrapper", dtype="bfloat16")
+optim_wrapper = dict(dtype="bfloat16")

@@ -12,4 +12,3 @@ model = dict(
     projection=dict(in_channels=2304),
     head=dict(num_classes=293, label_smoothing=0.1),
 )
-optim_wrapper = dict(type="AmpOptimWrapper", dtype="bfloat16")

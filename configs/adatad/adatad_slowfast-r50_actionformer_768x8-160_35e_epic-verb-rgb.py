@@ -8,4 +8,3 @@ _base_ = [
     "../_base_/default_runtime.py",
 ]
 model = dict(backbone=_base_.encoder, projection=dict(in_channels=2304))
-optim_wrapper = dict(type="AmpOptimWrapper", dtype="bfloat16")

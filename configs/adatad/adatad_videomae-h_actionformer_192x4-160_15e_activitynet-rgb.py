@@ -7,4 +7,4 @@ _base_ = [
     "../_base_/default_runtime.py",
 ]
 model = dict(backbone=_base_.encoder, projection=dict(in_channels=1280))
-optim_wrapper = dict(type="AmpOptimWrapper", dtype="bfloat16")
+optim_wrapper = dict(dtype="bfloat16")

@@ -11,10 +11,8 @@ _base_ = [
 model = dict(
     backbone=dict(
         _base_.encoder,
-        clips_per_group=8,
         pretrained="checkpoints/vit-large-p16_videomae-epic_noun.pth",
     ),
     projection=dict(in_channels=1024),
     head=dict(num_classes=293, label_smoothing=0.1),
 )
-optim_wrapper = dict(type="AmpOptimWrapper", dtype="bfloat16")

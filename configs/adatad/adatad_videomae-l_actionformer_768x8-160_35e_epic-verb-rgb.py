@@ -10,9 +10,7 @@ _base_ = [
 model = dict(
     backbone=dict(
         _base_.encoder,
-        clips_per_group=8,
         pretrained="checkpoints/vit-large-p16_videomae-epic_verb.pth",
     ),
     projection=dict(in_channels=1024),
 )
-optim_wrapper = dict(type="AmpOptimWrapper", dtype="bfloat16")

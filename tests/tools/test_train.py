@@ -1,5 +1,6 @@
 """Training, resuming and distribution, as a user launches them."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 
 from mmtad.checkpoints import load_checkpoint_safely
 
@@ -28,6 +30,23 @@ def uninterrupted(project, run_tool, tmp_path_factory):
     done = run_tool("train.py", project / "config.py", "--work-dir", work_dir, "--seed", 3)
     assert done.returncode == 0, done.stderr
     return work_dir, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "flags, expected",
+    [
+        ([], dict(type="AmpOptimWrapper", dtype="float16")),
+        (["--amp"], dict(type="AmpOptimWrapper", dtype="float16")),
+        (["--no-amp"], dict(type="OptimWrapper")),
+    ],
+)
+def test_precision_flags(monkeypatch, flags, expected):
+    spec = importlib.util.spec_from_file_location("train", TRAIN)
+    train = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(train)
+    monkeypatch.setattr(sys, "argv", ["train.py", "config.py", *flags])
+    cfg = Config(dict(optim_wrapper=dict(type="AmpOptimWrapper", dtype="float16")))
+    assert train.merge(cfg, train.parse_args()).optim_wrapper.to_dict() == expected
 
 
 def test_log_names_what_is_trained(uninterrupted):

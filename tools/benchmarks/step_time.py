@@ -90,7 +90,9 @@ def make_step(model: nn.Module, frames: int, size: int) -> Callable[[], None]:
     )
     batch = dict(inputs=[clip], masks=[torch.ones(frames, dtype=torch.bool)], data_samples=[sample])
     trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=1e-4)
+    # RoleOptimWrapperConstructor takes the fused kernel; PyTorch by itself does not on a CPU.
+    fused = not isinstance(model.backbone, Restatement)
+    optimizer = torch.optim.AdamW(trained, lr=1e-4, fused=fused)
 
     def step() -> None:
         losses = model(**model.data_preprocessor(batch, True), mode="loss")

@@ -17,5 +17,6 @@ encoder = dict(
     ),
     adapter=dict(type="TIA"),
     checkpointing=True,
+    clips_per_group=8,
     pretrained="checkpoints/vit-small-p16_videomae-k400-pre_16x4x1_kinetics-400.pth",
 )

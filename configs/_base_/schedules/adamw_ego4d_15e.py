@@ -5,7 +5,8 @@ val_cfg = dict()
 test_cfg = dict()
 
 optim_wrapper = dict(
-    type="OptimWrapper",
+    type="AmpOptimWrapper",
+    dtype="float16",
     constructor="RoleOptimWrapperConstructor",
     optimizer=dict(type="AdamW", lr=1e-4, weight_decay=0.05),
     paramwise_cfg=dict(adapter=dict(lr=4e-4, weight_decay=0.05, decay_all=True)),
