@@ -25,19 +25,19 @@ from mmtad.registry import MODELS
 
 GIB = 2**30
 HALF = dict(stream_dtype="bfloat16", frozen_dtype="bfloat16")
-GROUPS = dict(HALF, clips_per_group=4)
+GROUPS = dict(HALF, clips_per_group=8)
 ROWS: dict[str, dict] = {
     "restatement": dict(type="restatement", checkpointing=False),
     "restatement, checkpointing": dict(type="restatement", checkpointing=True),
     "inside": dict(type="VideoEncoder"),
     "inside, checkpointing": dict(type="VideoEncoder", checkpointing=True),
-    "  clips_per_group=4": dict(type="VideoEncoder", checkpointing=True, clips_per_group=4),
+    "  clips_per_group=8": dict(type="VideoEncoder", checkpointing=True, clips_per_group=8),
     "  + half stream, half weights": dict(type="VideoEncoder", checkpointing=True, **GROUPS),
     "  + checkpoint_every=4": dict(
         type="VideoEncoder", checkpointing=True, checkpoint_every=4, **GROUPS
     ),
     "side": dict(type="SideVideoEncoder"),
-    "side, half, clips_per_group=4": dict(type="SideVideoEncoder", **GROUPS),
+    "side, half, clips_per_group=8": dict(type="SideVideoEncoder", **GROUPS),
     "side, the same, checkpointing": dict(type="SideVideoEncoder", checkpointing=True, **GROUPS),
 }
 

@@ -62,6 +62,17 @@ def _draws(module: nn.Module) -> bool:
     return type(module).__name__ == "DropPath" and getattr(module, "drop_prob", 1) > 0
 
 
+def segments(blocks: Sequence[AdaptedBlock], size: int) -> list[list[AdaptedBlock]]:
+    """Blocks that share one stored input: ``size`` each, from the first that is trained.
+
+    What comes before that needs no backward pass; those blocks are alone.
+    """
+    trained = (i for i, block in enumerate(blocks) if block.parameters)
+    start = next(trained, len(blocks))
+    alone = [[block] for block in blocks[:start]]
+    return alone + [list(blocks[i : i + size]) for i in range(start, len(blocks), size)]
+
+
 def recompute(
     blocks: Sequence[AdaptedBlock],
     x: Tensor,

@@ -47,6 +47,8 @@ class SideVideoEncoder(VideoEncoder):
             adapter is one that works inside a block.
     """
 
+    drops_paths = False
+
     def _check(self, representation: str) -> None:
         super()._check(representation)
         if not self.frozen:
@@ -79,9 +81,6 @@ class SideVideoEncoder(VideoEncoder):
                 f"{adapter['type']} works inside a block; side placement takes TIA or PlainAdapter"
             )
         return super()._stage(index, adapter)
-
-    def _stays_active(self, module: torch.nn.Module) -> bool:
-        return False
 
     def forward(
         self, frames: Tensor, length: int | None = None, prepare: Prepare | None = None

@@ -2,22 +2,21 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 
 import torch
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
-from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mmtad.registry import MODELS, WEIGHT_INITIALIZERS
 
 from .adapted_block import AdaptedBlock
+from .assembly import build_backbone, check_positive, check_representation, choose_blocks
 from .clip_groups import ClipLayout, Clips
 from .pooling import join_streams, spatial_mean
 from .precision import check_half, half_autocast, half_dtype, halve_frozen
-from .recompute import recompute
+from .recompute import recompute, segments
 from .taps import build_taps
 
 Prepare = Callable[[Tensor], Tensor]
@@ -70,6 +69,8 @@ class VideoEncoder(BaseModule):
             contradict each other.
     """
 
+    drops_paths = True
+
     def __init__(
         self,
         backbone: dict,
@@ -110,35 +111,28 @@ class VideoEncoder(BaseModule):
             ignore_missing=[r"(^|\.)adapter\."],
         )
         self.backbone = build_backbone(backbone)
-        if any(getattr(m, "frozen_stages", -1) >= 0 for m in self.backbone.modules()):
-            raise ValueError(
-                "frozen_stages of a backbone would freeze its adapters too; leave it out and use "
-                "frozen=True, or adapter_indices"
-            )
         self.taps = build_taps(self.backbone, clip_frames)
         self.taps.choose_attention(attention)
         self.out_channels = self.taps.out_channels
         for parameter in self.backbone.parameters() if frozen else self.taps.unused:
             parameter.requires_grad_(False)
-        self.adapted = self._choose(adapter, adapter_indices)
+        self.adapted = []
+        if adapter is not None:
+            count = len(self.taps.blocks)
+            wanted = self._default_indices(count) if adapter_indices is None else adapter_indices
+            self.adapted = choose_blocks(wanted, count)
         self.stages = [self._stage(i, adapter) for i in range(len(self.taps.blocks))]
         if self.frozen_dtype is not None:
             halve_frozen(self.backbone, self.frozen_dtype)
 
     def _check(self, representation: str) -> None:
-        if representation not in ("frame", "snippet"):
-            raise ValueError(f"representation is 'frame' or 'snippet', got {representation!r}")
-        if representation == "snippet" and self.clip_frames is None:
-            raise ValueError("representation='snippet' needs clip_frames, the length of a snippet")
+        check_representation(representation, self.clip_frames)
+        check_positive(self, "snippet_stride", "checkpoint_every", "clips_per_group")
         if self.frozen_dtype is not None and not self.frozen:
             raise ValueError(
                 "frozen_dtype is for a frozen backbone; a fine-tuned one (frozen=False) needs its "
                 "weights in full precision"
             )
-        for name in ("snippet_stride", "checkpoint_every", "clips_per_group"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
         self._check_checkpointing()
 
     def _check_checkpointing(self) -> None:
@@ -148,20 +142,6 @@ class VideoEncoder(BaseModule):
         ):
             if used and not self.checkpointing:
                 raise ValueError(f"{name} is a kind of checkpointing: set checkpointing=True too")
-
-    def _choose(self, adapter: dict | None, indices: Sequence[int] | None) -> list[int]:
-        """Blocks that get an adapter, ascending."""
-        if adapter is None:
-            return []
-        count = len(self.taps.blocks)
-        chosen = self._default_indices(count) if indices is None else list(indices)
-        outside = [index for index in chosen if not -count <= index < count]
-        if outside:
-            raise ValueError(
-                f"adapter_indices={list(chosen)} holds {outside[0]}, but the backbone has {count} "
-                f"blocks; use 0 to {count - 1}"
-            )
-        return sorted({index % count for index in chosen})
 
     def _default_indices(self, count: int) -> list[int]:
         return list(range(count))
@@ -215,12 +195,9 @@ class VideoEncoder(BaseModule):
         if mode and self.frozen:
             self.backbone.eval()
             for name, module in self.backbone.named_modules():
-                if "adapter" in name.split(".") or self._stays_active(module):
-                    module.training = True
+                drops = self.drops_paths and self.adapted and type(module).__name__ == "DropPath"
+                module.training = bool(drops) or "adapter" in name.split(".")
         return self
-
-    def _stays_active(self, module: nn.Module) -> bool:
-        return bool(self.adapted) and type(module).__name__ == "DropPath"
 
     def forward(
         self, frames: Tensor, length: int | None = None, prepare: Prepare | None = None
@@ -252,7 +229,7 @@ class VideoEncoder(BaseModule):
         clips = self.cut(frames)
         with half_autocast(self.frozen_dtype, frames.device):
             x, aside, layout = self._begin(clips, prepare)
-            for stages in self._segments():
+            for stages in segments(self.stages, self.checkpoint_every):
                 x = self._run(stages, x, aside, layout)
             return self.taps.finish(x, aside)
 
@@ -288,15 +265,6 @@ class VideoEncoder(BaseModule):
         x, aside = self.taps.begin(clips if prepare is None else prepare(clips))
         return x if self.stream_dtype is None else x.to(self.stream_dtype), aside
 
-    def _segments(self) -> list[list[AdaptedBlock]]:
-        """Blocks that share one stored input: singles up to the first that is trained."""
-        trained = next((i for i, stage in enumerate(self.stages) if stage.parameters), None)
-        if trained is None:
-            return [[stage] for stage in self.stages]
-        head, tail = self.stages[:trained], self.stages[trained:]
-        size = self.checkpoint_every
-        return [[s] for s in head] + [tail[i : i + size] for i in range(0, len(tail), size)]
-
     def _run(
         self,
         stages: list[AdaptedBlock],
@@ -321,22 +289,6 @@ class VideoEncoder(BaseModule):
             else:
                 x, _ = stage.forward_groups(x, extra, layout, cut)
         return x
-
-
-def build_backbone(config: dict) -> nn.Module:
-    """Build a backbone in the scope that its type names, where its own parts are found too.
-
-    Raises:
-        ImportError: If it is MMAction2's and that is not installed.
-    """
-    scope, _, name = str(config.get("type")).rpartition(".")
-    if scope == "mmaction" and find_spec("mmaction") is None:
-        raise ImportError(
-            f"backbone {config['type']} comes from MMAction2, which is not installed; "
-            'install it with pip install "mmtad[all]"'
-        )
-    with DefaultScope.overwrite_default_scope(scope or None):
-        return MODELS.build(config)
 
 
 def _cat(parts: list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:

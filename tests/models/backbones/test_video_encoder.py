@@ -207,7 +207,7 @@ def test_init_weights_refuses_another_architecture(tmp_path):
 
 
 def test_missing_mmaction_is_named(monkeypatch):
-    monkeypatch.setattr("mmtad.models.backbones.video_encoder.find_spec", lambda name: None)
+    monkeypatch.setattr("mmtad.models.backbones.assembly.find_spec", lambda name: None)
     with pytest.raises(ImportError, match="comes from MMAction2, which is not installed"):
         encoder()
 

@@ -1,0 +1,70 @@
+"""From the arguments of an encoder to its parts, each checked by name."""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from mmengine.registry import DefaultScope
+from torch import nn
+
+from mmtad.registry import MODELS
+
+
+def build_backbone(config: dict) -> nn.Module:
+    """Build a backbone in the scope that its type names, where its own parts are found too.
+
+    Args:
+        config: E.g. ``dict(type="mmaction.VisionTransformer", ...)``.
+
+    Raises:
+        ImportError: If it is MMAction2's and that is not installed.
+        ValueError: If it freezes stages by itself.
+    """
+    scope, _, _ = str(config.get("type")).rpartition(".")
+    if scope == "mmaction" and find_spec("mmaction") is None:
+        raise ImportError(
+            f"backbone {config['type']} comes from MMAction2, which is not installed; "
+            'install it with pip install "mmtad[all]"'
+        )
+    with DefaultScope.overwrite_default_scope(scope or None):
+        backbone = MODELS.build(config)
+    if any(getattr(module, "frozen_stages", -1) >= 0 for module in backbone.modules()):
+        raise ValueError(
+            "frozen_stages of a backbone would freeze its adapters too; leave it out and use "
+            "frozen=True, or adapter_indices"
+        )
+    return backbone
+
+
+def choose_blocks(indices: Sequence[int], count: int) -> list[int]:
+    """Turn ``adapter_indices`` into numbers of blocks, ascending and without repetition.
+
+    Args:
+        indices: Blocks, negative ones from the end.
+        count: Number of blocks.
+
+    Raises:
+        ValueError: If a block does not exist.
+    """
+    outside = [index for index in indices if not -count <= index < count]
+    if outside:
+        raise ValueError(
+            f"adapter_indices={list(indices)} holds {outside[0]}, but the backbone has {count} "
+            f"blocks; use 0 to {count - 1}"
+        )
+    return sorted({index % count for index in indices})
+
+
+def check_representation(representation: str, clip_frames: int | None) -> None:
+    """Raise a ValueError unless it is ``"frame"``, or ``"snippet"`` with a length."""
+    if representation not in ("frame", "snippet"):
+        raise ValueError(f"representation is 'frame' or 'snippet', got {representation!r}")
+    if representation == "snippet" and clip_frames is None:
+        raise ValueError("representation='snippet' needs clip_frames, the length of a snippet")
+
+
+def check_positive(owner: object, *names: str) -> None:
+    """Raise a ValueError if one of these attributes is a number below 1."""
+    for name in names:
+        value = getattr(owner, name)
+        if value is not None and value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
