@@ -79,7 +79,7 @@ def load_checkpoint_safely(path: str, map_location: Any = "cpu") -> Any:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is damaged, no checkpoint, or holds objects other than data.
     """
-    path = _local_copy(str(path))
+    path = local_copy(str(path))
     if not osp.isfile(path):
         raise FileNotFoundError(f"checkpoint {path} does not exist; check the path")
     # Named stand-ins need torch 2.6; before it only plain weights are read.
@@ -109,7 +109,7 @@ def _damaged(path: str) -> str:
     )
 
 
-def _local_copy(path: str) -> str:
+def local_copy(path: str) -> str:
     """Download an address once; other paths come back unchanged."""
     if urlparse(path).scheme not in ("http", "https"):
         return path

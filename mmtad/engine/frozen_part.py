@@ -14,7 +14,7 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmtad.checkpoints.safe_load import _local_copy
+from mmtad.checkpoints.safe_load import local_copy
 from mmtad.registry import WEIGHT_INITIALIZERS
 
 RECORD = "frozen_part"  # in the `meta` of a checkpoint
@@ -79,7 +79,7 @@ def file_sha256(path: str) -> str:
     Raises:
         FileNotFoundError: If there is no such file.
     """
-    file = Path(_local_copy(path))
+    file = Path(local_copy(path))
     if not file.is_file():
         raise FileNotFoundError(f"{path} does not exist")
     state = file.stat()
