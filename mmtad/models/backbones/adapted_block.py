@@ -51,6 +51,14 @@ class AdaptedBlock:
         """What is trained in here."""
         return [p for p in self.taps.blocks[self.index].parameters() if p.requires_grad]
 
+    def split(self) -> "tuple[AdaptedBlock, AdaptedBlock] | None":
+        """The block and its adapter as two stages; None if the block itself is trained."""
+        trained = any(p.requires_grad for _, p in self._own_parameters())
+        if trained or self.adapter is None:
+            return None
+        block = AdaptedBlock(self.taps, self.index, None, self.dtype)
+        return block, _AdapterAlone(self.taps, self.index, self.adapter, self.dtype)
+
     def groups(self, layout: ClipLayout, size: int | None, steps: int) -> list[slice]:
         """Cut the clips into groups that this block can take; ``steps`` is a clip's length."""
         if self.couples_clips:
@@ -200,9 +208,8 @@ class AdaptedBlock:
         grad: Tensor,
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Outputs that depend on a group, and the gradients that reach them."""
-        own = [p for name, p in self._own_parameters()]
         needs_block = any(leaf.requires_grad for leaf in leaves) or any(
-            p.requires_grad for p in own
+            p.requires_grad for _, p in self._own_parameters()
         )
         with torch.set_grad_enabled(needs_block):
             z = self._block(leaves[0], leaves[1:])
@@ -244,6 +251,13 @@ class AdaptedBlock:
     def _own_parameters(self) -> list[tuple[str, nn.Parameter]]:
         block = self.taps.blocks[self.index]
         return [(n, p) for n, p in block.named_parameters() if not n.startswith("adapter.")]
+
+
+class _AdapterAlone(AdaptedBlock):
+    """An adapter whose block has run already."""
+
+    def _block(self, x: Tensor, aside: Sequence[Tensor]) -> Tensor:
+        return x if self.dtype is None else x.float()
 
 
 def _edges(hidden: Tensor, reach: int) -> tuple[Tensor, Tensor]:

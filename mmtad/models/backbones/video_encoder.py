@@ -282,6 +282,11 @@ class VideoEncoder(BaseModule):
             or any(s.parameters for s in stages)
         )
         if trained and self.checkpointing:
+            parts = None if x.requires_grad else stages[0].split()
+            if parts is not None:
+                # No gradient passes the first adapter: its block's output is kept, not its input.
+                x, _ = parts[0].forward_groups(x, asides[0], layout, groups[0])
+                stages, asides = [parts[1], *stages[1:]], [[], *asides[1:]]
             return recompute(stages, x, asides, layout, groups, self.offload)
         for stage, extra, cut in zip(stages, asides, groups, strict=True):
             if trained:

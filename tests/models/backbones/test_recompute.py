@@ -134,6 +134,18 @@ def test_nothing_but_inputs_is_saved(tiny):
         assert [size for size in sizes if size >= stream] == [stream] * expected
 
 
+@pytest.mark.parametrize("indices, again", [(None, [1, 2, 2, 2]), ([2, 3], [1, 1, 1, 2])])
+def test_blocks_below_the_first_adapter_run_once(tiny, indices, again):
+    model = tiny.encoder(checkpointing=True, adapter_indices=indices)
+    runs = [0] * 4
+    for index, block in enumerate(model.backbone.blocks):
+        block.register_forward_hook(
+            lambda m, i, out, index=index: runs.__setitem__(index, runs[index] + 1)
+        )
+    model(torch.randn(1, 3, 32, 32, 32)).sum().backward()
+    assert runs == again
+
+
 def test_bad_switches(tiny):
     with pytest.raises(ValueError, match="frozen_dtype is None, 'bfloat16' or 'float16', got 'fp8"):
         tiny.encoder(frozen_dtype="fp8")
