@@ -163,7 +163,10 @@ def switches(cfg: Config) -> Iterator[dict]:
         yield {"optim_wrapper.type": "AmpOptimWrapper", "optim_wrapper.dtype": "bfloat16"}
     if kind not in ("VideoEncoder", "SideVideoEncoder"):
         return
-    ways = [("frozen_dtype", "bfloat16"), ("checkpointing", True), ("clips_per_group", 8)]
+    # Weights are stored as autocast would round them; activations need the range of bfloat16.
+    half = cfg.optim_wrapper.get("dtype")
+    half = half if half in ("float16", "bfloat16") else "bfloat16"
+    ways = [("frozen_dtype", half), ("checkpointing", True), ("clips_per_group", 8)]
     ways += [("stream_dtype", "bfloat16")]
     ways += [] if side else [("checkpoint_every", 2), ("checkpoint_every", 4)]
     for name, value in [*ways, ("offload", True)]:
