@@ -64,7 +64,7 @@ def tiny_backbone(frames: int) -> dict[str, dict]:
             "model.backbone.clip_frames": frames,
         },
         pretrain_overrides={
-            # Four blocks need a longer warm-up than two: with 20 iterations one seed of five failed.
+            # Four blocks need a longer warm-up than two: with 20 iterations a seed in five failed.
             "param_scheduler.0.end": 60,
             **{f"model.backbone.{key}": value for key, value in shape.items()},
             "train_dataloader.dataset.pipeline.1.clip_len": frames,

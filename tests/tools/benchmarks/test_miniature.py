@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "tools" / "benchmarks"
+FOLDER = Path(__file__).parents[3] / "tools" / "benchmarks"
 
 
 @pytest.fixture
