@@ -1,9 +1,12 @@
 """Fixtures shared by all tests."""
 
+import logging
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 
 import mmtad  # noqa: F401
@@ -41,3 +44,12 @@ def golden(shared):
         )
 
     return load
+
+
+@pytest.fixture(autouse=True)
+def open_log_streams():
+    """Loggers live as long as the process, but write to the captured stream of an earlier test."""
+    for logger in MMLogger._instance_dict.values():
+        for handler in logger.handlers:
+            if type(handler) is logging.StreamHandler and handler.stream.closed:
+                handler.stream = sys.__stderr__  # setStream would flush the closed one
