@@ -1,7 +1,6 @@
 """Fixtures shared by all tests."""
 
 import logging
-import sys
 from pathlib import Path
 
 import pytest
@@ -48,8 +47,8 @@ def golden(shared):
 
 @pytest.fixture(autouse=True)
 def open_log_streams():
-    """Loggers live as long as the process, but write to the captured stream of an earlier test."""
-    for logger in MMLogger._instance_dict.values():
-        for handler in logger.handlers:
-            if type(handler) is logging.StreamHandler and handler.stream.closed:
-                handler.stream = sys.__stderr__  # setStream would flush the closed one
+    """Forget loggers that write to the captured stream of an earlier test, which is closed."""
+    for name, logger in list(MMLogger._instance_dict.items()):
+        streams = [h.stream for h in logger.handlers if type(h) is logging.StreamHandler]
+        if any(stream.closed for stream in streams):
+            del MMLogger._instance_dict[name]
