@@ -1,18 +1,8 @@
 # THUMOS14: AdamW with a role for each part; linear warm-up of 5 epochs, then a cosine whose horizon
 # (100 epochs) lies beyond the last epoch: the learning rate never reaches its floor, as in the
 # released AdaTAD code. Leaves that train VideoMAE-S set its adapters to 2e-4.
+_base_ = "adamw.py"
 train_cfg = dict(by_epoch=True, max_epochs=60, val_begin=40, val_interval=2)
-val_cfg = dict()
-test_cfg = dict()
-
-optim_wrapper = dict(
-    type="AmpOptimWrapper",
-    dtype="float16",
-    constructor="RoleOptimWrapperConstructor",
-    optimizer=dict(type="AdamW", lr=1e-4, weight_decay=0.05),
-    paramwise_cfg=dict(adapter=dict(lr=1e-4, weight_decay=0.05, decay_all=True)),
-    clip_grad=dict(max_norm=1.0),
-)
 param_scheduler = [
     dict(type="LinearLR", start_factor=1e-8, begin=0, end=5, convert_to_iter_based=True),
     dict(

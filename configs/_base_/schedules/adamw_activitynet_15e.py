@@ -1,16 +1,7 @@
 # ActivityNet-1.3: 5 epochs of warm-up, then a cosine over 10; batch 16 over all GPUs.
+_base_ = "adamw.py"
 train_cfg = dict(by_epoch=True, max_epochs=15, val_begin=8, val_interval=1)
-val_cfg = dict()
-test_cfg = dict()
-
-optim_wrapper = dict(
-    type="AmpOptimWrapper",
-    dtype="float16",
-    constructor="RoleOptimWrapperConstructor",
-    optimizer=dict(type="AdamW", lr=1e-3, weight_decay=0.05),
-    paramwise_cfg=dict(adapter=dict(lr=1e-4, weight_decay=0.05, decay_all=True)),
-    clip_grad=dict(max_norm=1.0),
-)
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = [
     dict(type="LinearLR", start_factor=1e-8, begin=0, end=5, convert_to_iter_based=True),
     dict(

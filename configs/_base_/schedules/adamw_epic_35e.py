@@ -1,17 +1,8 @@
 # EPIC-Kitchens-100: 5 epochs of warm-up, then a cosine with a horizon of 250 epochs, stopped
 # after 35: the learning rate hardly falls.
+_base_ = "adamw.py"
 train_cfg = dict(by_epoch=True, max_epochs=35, val_begin=19, val_interval=2)
-val_cfg = dict()
-test_cfg = dict()
-
-optim_wrapper = dict(
-    type="AmpOptimWrapper",
-    dtype="float16",
-    constructor="RoleOptimWrapperConstructor",
-    optimizer=dict(type="AdamW", lr=1e-4, weight_decay=0.05),
-    paramwise_cfg=dict(adapter=dict(lr=8e-5, weight_decay=0.05, decay_all=True)),
-    clip_grad=dict(max_norm=1.0),
-)
+optim_wrapper = dict(paramwise_cfg=dict(adapter=dict(lr=8e-5)))
 param_scheduler = [
     dict(type="LinearLR", start_factor=1e-8, begin=0, end=5, convert_to_iter_based=True),
     dict(
