@@ -49,8 +49,7 @@ def countable_parts(sent: list[int]) -> Iterator[None]:
     Offloaded tensors are forgotten (their bytes are added to ``sent``) and come back as new ones;
     the states of random generators, which fake tensors do not have, are not kept; depth-wise
     convolutions choose their precision as on a GPU. Groups of clips that pass a block one after
-    another are alike, so only a few of them do; what they leave behind for the backward pass, their
-    borders, counts for all: the first group's stand for those of the groups left out.
+    another are alike and leave nothing behind, so only a few of them do.
     """
 
     def pack(tensor: Tensor) -> tuple[torch.Size, torch.dtype]:
@@ -67,27 +66,16 @@ def countable_parts(sent: list[int]) -> Iterator[None]:
         with _ClaimGPU():
             return convolve(*args, **kwargs)
 
-    def some_neighbours(layout, groups):
-        found = list(neighbours(layout, groups))
-        kept = sorted(found, key=lambda n: n[1].start - n[1].stop)[:GROUPS]
-        kept.sort(key=lambda n: n[0])
-        linked = any(before for _, _, before, _ in found)
-        for i, (_, group, _, _) in enumerate(kept):
-            weight[0] = 1 if i else len(found) - len(kept) + 1
-            yield i, group, linked and i > 0, linked and i + 1 < len(kept)
+    def some_groups(groups):
+        return sorted(groups, key=lambda group: group.start - group.stop)[:GROUPS]
 
-    def heavy_edges(*args):
-        return tuple(edge.new_empty(weight[0], *edge.shape)[0] for edge in edges(*args))
-
-    weight = [1]
-    convolve, neighbours, edges = tia.depthwise_conv, adapted_block.neighbours, adapted_block._edges
+    convolve = tia.depthwise_conv
     changes = [
         (recompute, "offloaded", offloaded),
         (side_encoder, "offloaded", offloaded),
         (recompute, "_draws", lambda module: False),
         (tia, "depthwise_conv", depthwise_conv),
-        (adapted_block, "neighbours", some_neighbours),
-        (adapted_block, "_edges", heavy_edges),
+        (adapted_block, "passing", some_groups),
     ]
     before = [getattr(module, name) for module, name, _ in changes]
     try:

@@ -10,6 +10,8 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from mmtad.registry import MODELS
 
+from ..layers.linear import is_plain_linear
+
 
 class LowRankUpdate(nn.Module):
     """What LoRA adds to the output of a linear layer: ``scale * B A x``.
@@ -120,7 +122,7 @@ class LoRA:
         linear = {
             name: module
             for name, module in block.named_modules()
-            if _is_plain_linear(module) and "adapter" not in name.split(".")
+            if is_plain_linear(module) and "adapter" not in name.split(".")
         }
         chosen = set()
         for target in self.targets:
@@ -132,12 +134,6 @@ class LoRA:
                 )
             chosen.update(found)
         return (linear[name] for name in linear if name in chosen)
-
-
-def _is_plain_linear(module: nn.Module) -> bool:
-    """Whether a module computes ``W x + b`` and nothing else; MMCV's wrapper does."""
-    cls = type(module)
-    return cls is nn.Linear or (issubclass(cls, nn.Linear) and cls.__module__.startswith("mmcv."))
 
 
 def _transformer_attentions(block: nn.Module) -> list[nn.Module]:

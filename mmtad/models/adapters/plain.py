@@ -14,8 +14,8 @@ class PlainAdapter(BaseModule):
     ``y = gamma * W_up GELU(W_down x)`` with biases and one learnable scalar ``gamma``. ``W_up``
     starts at zero, so a fresh adapter changes nothing.
 
-    An encoder that sends the clips of a video through in groups calls the steps of ``forward`` one
-    by one (``squeeze``, ``mix``, ``project``); ``reach`` and ``spatial`` say how far ``mix`` looks.
+    ``reach`` and ``spatial`` say how far it looks, so that an encoder can send the clips of a video
+    through in groups. The steps of ``forward`` can be called one by one (side placement does).
 
     Args:
         embed_dims: Width C of the tokens.
@@ -79,16 +79,22 @@ class PlainAdapter(BaseModule):
         self.reset_parameters()
         self._is_init = True
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, before: Tensor | None = None, after: Tensor | None = None
+    ) -> Tensor:
         """Adapt tokens.
 
         Args:
-            x: ``[B, T, H, W, C]`` tokens of whole videos, in temporal order.
+            x: ``[B, T, H, W, C]`` tokens in temporal order, of whole videos or of parts of them.
+            before: The steps before ``x`` in the same videos, up to ``reach`` of them; None where
+                the videos begin.
+            after: The steps after it; None where the videos end.
 
         Returns:
             ``[B, T, H, W, D]`` of the same dtype.
         """
-        return self.expand(x, self.mix(self.squeeze(x)))
+        around = [None if edge is None else self.squeeze(edge) for edge in (before, after)]
+        return self.expand(x, self.mix(self.squeeze(x), *around))
 
     def squeeze(self, x: Tensor) -> Tensor:
         """First step, each position alone: ``[B, T, H, W, C]`` to ``[B, T, H, W, h]``."""
@@ -101,8 +107,8 @@ class PlainAdapter(BaseModule):
 
         Args:
             hidden: ``[B, T, H, W, h]``.
-            before: The ``reach`` steps before ``hidden``; None where the video begins.
-            after: The ``reach`` steps after it; None where the video ends.
+            before: Up to ``reach`` steps before ``hidden``; None where the video begins.
+            after: Up to ``reach`` steps after it; None where the video ends.
 
         Returns:
             ``[B, T, H, W, h]``.

@@ -93,36 +93,14 @@ class TIA(PlainAdapter):
         """Let every position see its neighbours; see ``PlainAdapter.mix``."""
         context, padding = hidden, self.reach
         if before is not None or after is not None:
-            edge = hidden.new_zeros(1).expand(*hidden.shape[:1], self.reach, *hidden.shape[2:])
-            before = edge if before is None else before
-            after = edge if after is None else after
-            context, padding = torch.cat((before, hidden, after), dim=1), 0
+            context = torch.cat([part for part in (before, hidden, after) if part is not None], 1)
+            missing = [self.reach - (0 if e is None else e.shape[1]) for e in (before, after)]
+            context, padding = F.pad(context, (0, 0, 0, 0, 0, 0, *missing)), 0
         mixed = depthwise_conv(
             context, self.dwconv.weight, self.dwconv.bias, self.dilation, padding
         )
         mixed = F.linear(mixed, self.conv.weight.squeeze(-1), self.conv.bias)
         return hidden + mixed if self.inner_residual else mixed
-
-    def spill(self, hidden: Tensor, before: bool) -> Tensor:
-        """What a group of steps adds to its neighbours' outputs, with all parameters held fixed.
-
-        ``mix`` is linear, so this is the part of the neighbours' ``mix`` that stems from these
-        steps. It carries the gradient from the neighbours' outputs back into the group.
-
-        Args:
-            hidden: ``[B, T, H, W, h]``, at least ``reach`` steps.
-            before: For the ``reach`` steps before the group; False for those after it.
-
-        Returns:
-            ``[B, reach, H, W, h]``.
-        """
-        edge = hidden[:, : self.reach] if before else hidden[:, -self.reach :]
-        silence = torch.zeros_like(edge)
-        pieces = (silence, silence, edge) if before else (edge, silence, silence)
-        out = depthwise_conv(
-            torch.cat(pieces, dim=1), self.dwconv.weight.detach(), None, self.dilation, 0
-        )
-        return F.linear(out, self.conv.weight.detach().squeeze(-1))
 
 
 def depthwise_conv(

@@ -1,7 +1,6 @@
 """How the clips of a batch of videos are cut, joined in time and sent through in groups."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -21,18 +20,17 @@ class ClipLayout:
     clips: int
     joined: int
 
-    def groups(self, size: int | None, step: int = 1) -> list[slice]:
+    def groups(self, size: int | None) -> list[slice]:
         """Cut the batch into groups of clips: whole sequences, or equal parts of one.
 
         Args:
             size: Largest number of clips in a group; None for all.
-            step: Smallest number of clips in a part of a sequence; wins over ``size``.
         """
         size = self.clips if size is None else size
         if size >= self.joined:
             whole = size // self.joined * self.joined
             return [slice(a, min(a + whole, self.clips)) for a in range(0, self.clips, whole)]
-        parts = max(1, min(math.ceil(self.joined / size), self.joined // step))
+        parts = math.ceil(self.joined / size)
         bounds = [round(i * self.joined / parts) for i in range(parts + 1)]
         return [
             slice(start + a, start + b)
@@ -47,9 +45,9 @@ class ClipLayout:
         steps = min(self.joined, tokens.shape[0]) * tokens.shape[1]
         return tokens.reshape(-1, steps, *tokens.shape[2:])
 
-    def continues(self, before: slice, after: slice) -> bool:
-        """Whether the second of two successive groups goes on with the sequence of the first."""
-        return self.joined > 1 and before.stop == after.start and after.start % self.joined != 0
+    def around(self, group: slice) -> tuple[int, int]:
+        """Clips of the same sequence before and after a group."""
+        return group.start % self.joined, -group.stop % self.joined
 
 
 class Clips:
@@ -104,11 +102,3 @@ class Clips:
             first = video * self.per_video
             parts.append(self.views[video][max(0, start - first) : stop - first])
         return parts[0] if len(parts) == 1 else torch.cat(parts)
-
-
-def neighbours(layout: ClipLayout, groups: list[slice]) -> Iterator[tuple[int, slice, bool, bool]]:
-    """Go through groups: number, group, whether it continues, whether it is continued."""
-    for i, group in enumerate(groups):
-        before = i > 0 and layout.continues(groups[i - 1], group)
-        after = i + 1 < len(groups) and layout.continues(group, groups[i + 1])
-        yield i, group, before, after

@@ -30,12 +30,12 @@ class Autocast:
 
 
 class RandomState:
-    """The state of the random generators at one moment, if a module is going to draw from them."""
+    """The state of the random generators at one moment, if modules are going to draw from them."""
 
-    def __init__(self, module: nn.Module, device: torch.device) -> None:
+    def __init__(self, modules: Sequence[nn.Module], device: torch.device) -> None:
         self.device = device
         self.cpu = self.accelerator = None
-        if any(map(_draws, module.modules())):
+        if any(_draws(part) for module in modules for part in module.modules()):
             self.cpu = torch.get_rng_state()
             if device.type == "cuda":
                 self.accelerator = torch.cuda.get_rng_state(device)
@@ -117,14 +117,13 @@ class _Recompute(torch.autograd.Function):
         asides = tensors[: sum(counts)]
         ctx.save_for_backward(x, *asides)
         ctx.autocast = Autocast(x.device)
-        ctx.random, ctx.borders = [], []
+        ctx.random = []
         remaining = list(asides)
         with ctx.autocast():
             for block, cut, count in zip(blocks, groups, counts, strict=True):
-                ctx.random.append(RandomState(block.taps.blocks[block.index], x.device))
+                ctx.random.append(RandomState(block.modules, x.device))
                 aside, remaining = remaining[:count], remaining[count:]
-                x, borders = block.forward_groups(x, aside, layout, cut)
-                ctx.borders.append(borders)
+                x = block.forward_groups(x, aside, layout, cut)
         return x
 
     @staticmethod
@@ -142,10 +141,11 @@ class _Recompute(torch.autograd.Function):
         with ctx.autocast():
             for i in range(count - 1):
                 with ctx.random[i]():
-                    out, _ = ctx.blocks[i].forward_groups(
-                        inputs[-1], asides[i], ctx.layout, ctx.groups[i]
+                    inputs.append(
+                        ctx.blocks[i].forward_groups(
+                            inputs[-1], asides[i], ctx.layout, ctx.groups[i]
+                        )
                     )
-                inputs.append(out)
             for i in reversed(range(count)):
                 wanted = [i > 0 or needs[0]]
                 wanted += needs[1 + starts[i] : 1 + starts[i] + ctx.counts[i]]
@@ -155,7 +155,6 @@ class _Recompute(torch.autograd.Function):
                         asides[i],
                         ctx.layout,
                         ctx.groups[i],
-                        ctx.borders[i],
                         grad,
                         wanted,
                     )

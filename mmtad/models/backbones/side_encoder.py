@@ -1,10 +1,11 @@
 """Adapters beside a frozen backbone: the light placement of AdaTAD."""
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from mmtad.registry import MODELS
@@ -69,7 +70,7 @@ class SideVideoEncoder(VideoEncoder):
         widths = self.taps.widths
         return dict(embed_dims=widths[index], out_dims=widths[-1], residual=False)
 
-    def _stage(self, index: int, adapter: dict | None) -> AdaptedBlock:
+    def _adapt(self, index: int, adapter: dict | None) -> nn.Module | None:
         last = len(self.taps.blocks) - 1
         if adapter is not None and last not in self.adapted:
             raise ValueError(
@@ -80,7 +81,7 @@ class SideVideoEncoder(VideoEncoder):
             raise ValueError(
                 f"{adapter['type']} works inside a block; side placement takes TIA or PlainAdapter"
             )
-        return super()._stage(index, adapter)
+        return super()._adapt(index, adapter)
 
     def forward(
         self, frames: Tensor, length: int | None = None, prepare: Prepare | None = None
@@ -114,10 +115,9 @@ class SideVideoEncoder(VideoEncoder):
             with torch.no_grad():
                 x, aside, layout = self._begin(clips, prepare)
                 tapped = []
-                for stage in self.stages:
-                    extra = [aside[k] for k in self.taps.aside_of(stage.index)]
-                    x = stage.block(x, extra)
-                    if stage.adapter is not None:
+                for adapter, out in self.run_blocks(x, aside):
+                    x = out
+                    if adapter is not None:
                         tapped.append(x)
                 first, *others = self.taps.finish(x, aside)
             for adapter, x in zip(self.adapters, tapped, strict=True):
@@ -127,11 +127,17 @@ class SideVideoEncoder(VideoEncoder):
                 first = first + F.adaptive_avg_pool3d(update, first.shape[-3:])
         return first, *others
 
-    def tapped_groups(self, x: Tensor, aside: tuple[Tensor, ...], start: int):
-        """Run the blocks from ``start`` on some clips; yields (adapter or None, output) a block."""
-        for stage in self.stages[start:]:
-            x = stage.block(x, [aside[k] for k in self.taps.aside_of(stage.index)])
-            yield stage.adapter, x
+    def adapted_blocks(self) -> list[AdaptedBlock]:
+        """The blocks alone: here adapters only read what runs through."""
+        return [AdaptedBlock(self.taps, i, None, self.stream_dtype) for i in range(len(self.after))]
+
+    def run_blocks(
+        self, x: Tensor, aside: tuple[Tensor, ...], start: int = 0, stop: int | None = None
+    ) -> Iterator[tuple[nn.Module | None, Tensor]]:
+        """Run blocks from ``start`` to ``stop``; yields adapter (or None) and output of each."""
+        for block in self.adapted_blocks()[start:stop]:
+            x = block(x, block.aside_of(aside))
+            yield self.after[block.index], x
 
 
 class _PooledTaps(torch.autograd.Function):
@@ -140,7 +146,7 @@ class _PooledTaps(torch.autograd.Function):
     @staticmethod
     def forward(ctx, encoder, clips, prepare, layout, *parameters):
         groups = layout.groups(encoder.clips_per_group)
-        start = encoder.adapted[0] if encoder.adapted else len(encoder.stages)
+        start = encoder.adapted[0] if encoder.adapted else len(encoder.after)
         ctx.encoder, ctx.groups, ctx.start = encoder, groups, start
         ctx.autocast = Autocast(clips.views.device)
         training = any(ctx.needs_input_grad)
@@ -149,11 +155,11 @@ class _PooledTaps(torch.autograd.Function):
         with ctx.autocast():
             for group in groups:
                 x, aside = encoder._embed(clips[group], prepare)
-                for stage in encoder.stages[:start]:
-                    x = stage.block(x, [aside[k] for k in encoder.taps.aside_of(stage.index)])
+                for _, out in encoder.run_blocks(x, aside, stop=start):
+                    x = out
                 mine = [x, *aside] if encoder.checkpointing else []
                 squeezed = []
-                for adapter, out in encoder.tapped_groups(x, aside, start):
+                for adapter, out in encoder.run_blocks(x, aside, start):
                     if adapter is not None:
                         squeezed.append(_squeeze(encoder, adapter, out))
                         mine += [] if encoder.checkpointing else [out]
@@ -192,12 +198,12 @@ def _taps_again(encoder: SideVideoEncoder, kept: list[Tensor], start: int):
     if not encoder.checkpointing:
         yield from zip(encoder.adapters, kept, strict=True)
         return
-    for adapter, out in encoder.tapped_groups(kept[0], tuple(kept[1:]), start):
+    for adapter, out in encoder.run_blocks(kept[0], tuple(kept[1:]), start):
         if adapter is not None:
             yield adapter, out
 
 
-def _squeeze(encoder: SideVideoEncoder, adapter: torch.nn.Module, x: Tensor) -> Tensor:
+def _squeeze(encoder: SideVideoEncoder, adapter: nn.Module, x: Tensor) -> Tensor:
     """Spatial mean of an adapter's hidden layer, ``[n, T', h]``."""
     x = x if encoder.stream_dtype is None else x.float()
     hidden = adapter.squeeze(encoder.taps.to_grid(x))

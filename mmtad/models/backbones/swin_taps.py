@@ -3,6 +3,7 @@
 from mmaction.models.backbones.swin import SwinTransformer3D
 from torch import Tensor, nn
 
+from ..layers.linear import is_plain_linear
 from .fused_window_attention import ShiftedWindows, fuse_window_attention
 from .taps import BackboneTaps
 
@@ -77,6 +78,11 @@ class SwinTaps(BackboneTaps):
             x = self._merging[index](x)
         block = self.blocks[index]
         return block(x, ShiftedWindows.of(x.shape[1:4], block.window_size, block.shift_size))
+
+    def last_linear(self, index: int) -> nn.Linear | None:
+        """The second layer of the MLP."""
+        layer = self.blocks[index].mlp.fc2
+        return layer if is_plain_linear(layer) else None
 
     def finish(self, x: Tensor, aside: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """See ``BackboneTaps``; D is the width of the last stage."""

@@ -72,6 +72,13 @@ class BackboneTaps(ABC):
         """Positions in ``aside`` of what block ``index`` reads."""
         return ()
 
+    def last_linear(self, index: int) -> nn.Linear | None:
+        """The linear layer of a block after which there are only sums.
+
+        Where the block's output is known, a backward pass need not compute that of this layer.
+        """
+        return None
+
     def choose_attention(self, kernel: str) -> None:
         """Switch the attention to ``"sdpa"`` or ``"flash_attn"``.
 

@@ -116,12 +116,13 @@ class VideoEncoder(BaseModule):
         self.out_channels = self.taps.out_channels
         for parameter in self.backbone.parameters() if frozen else self.taps.unused:
             parameter.requires_grad_(False)
-        self.adapted = []
+        self.adapted: list[int] = []
+        self.coupling: set[int] = set()
         if adapter is not None:
             count = len(self.taps.blocks)
             wanted = self._default_indices(count) if adapter_indices is None else adapter_indices
             self.adapted = choose_blocks(wanted, count)
-        self.stages = [self._stage(i, adapter) for i in range(len(self.taps.blocks))]
+        self.after = [self._adapt(i, adapter) for i in range(len(self.taps.blocks))]
         if self.frozen_dtype is not None:
             halve_frozen(self.backbone, self.frozen_dtype)
 
@@ -146,23 +147,24 @@ class VideoEncoder(BaseModule):
     def _default_indices(self, count: int) -> list[int]:
         return list(range(count))
 
-    def _stage(self, index: int, adapter: dict | None) -> AdaptedBlock:
-        """Give a block its adapter, as a child ``adapter`` or built into its layers."""
-        block, after, couples = self.taps.blocks[index], None, False
-        if index in self.adapted:
-            module = MODELS.build(dict(adapter, **self._adapter_arguments(index)))
-            if hasattr(module, "install"):
-                module.install(block)
-                couples = module.couples_clips
-                if couples and (self.clip_frames is None or self.snippet_stride is not None):
-                    raise ValueError(
-                        f"{type(module).__name__} exchanges between the clips of a video, which "
-                        "only representation='frame' with clip_frames has"
-                    )
-            else:
-                block.add_module("adapter", module)
-                after = module
-        return AdaptedBlock(self.taps, index, after, self.stream_dtype, couples)
+    def _adapt(self, index: int, adapter: dict | None) -> nn.Module | None:
+        """Give a block its adapter: a child ``adapter``, or built into its layers (None then)."""
+        if index not in self.adapted:
+            return None
+        block = self.taps.blocks[index]
+        module = MODELS.build(dict(adapter, **self._adapter_arguments(index)))
+        if not hasattr(module, "install"):
+            block.add_module("adapter", module)
+            return module
+        module.install(block)
+        if module.couples_clips:
+            if self.clip_frames is None or self.snippet_stride is not None:
+                raise ValueError(
+                    f"{type(module).__name__} exchanges between the clips of a video, which "
+                    "only representation='frame' with clip_frames has"
+                )
+            self.coupling.add(index)
+        return None
 
     def _adapter_arguments(self, index: int) -> dict:
         return dict(embed_dims=self.taps.widths[index])
@@ -170,7 +172,15 @@ class VideoEncoder(BaseModule):
     @property
     def adapters(self) -> list[nn.Module]:
         """The adapters after blocks, from the first block to the last."""
-        return [stage.adapter for stage in self.stages if stage.adapter is not None]
+        return [adapter for adapter in self.after if adapter is not None]
+
+    def adapted_blocks(self) -> list[AdaptedBlock]:
+        """What the activations run through: blocks, each with the adapter in front of it."""
+        blocks = [
+            AdaptedBlock(self.taps, i, adapter, self.stream_dtype, i in self.coupling)
+            for i, adapter in enumerate([None, *self.after])
+        ]
+        return blocks if self.after[-1] is not None else blocks[:-1]
 
     def init_weights(self) -> None:
         """Initialise backbone and adapters, then read the pre-trained weights."""
@@ -229,8 +239,8 @@ class VideoEncoder(BaseModule):
         clips = self.cut(frames)
         with half_autocast(self.frozen_dtype, frames.device):
             x, aside, layout = self._begin(clips, prepare)
-            for stages in segments(self.stages, self.checkpoint_every):
-                x = self._run(stages, x, aside, layout)
+            for blocks in segments(self.adapted_blocks(), self.checkpoint_every):
+                x = self._run(blocks, x, aside, layout)
             return self.taps.finish(x, aside)
 
     def cut(self, frames: Tensor) -> Clips:
@@ -267,32 +277,26 @@ class VideoEncoder(BaseModule):
 
     def _run(
         self,
-        stages: list[AdaptedBlock],
+        blocks: list[AdaptedBlock],
         x: Tensor,
         aside: tuple[Tensor, ...],
         layout: ClipLayout,
     ) -> Tensor:
         """Run successive blocks in the way that is configured."""
-        asides = [[aside[k] for k in self.taps.aside_of(s.index)] for s in stages]
-        steps = self.taps.to_grid(x).shape[1]
-        groups = [s.groups(layout, self.clips_per_group, steps) for s in stages]
+        asides = [block.aside_of(aside) for block in blocks]
+        groups = [block.groups(layout, self.clips_per_group) for block in blocks]
         trained = torch.is_grad_enabled() and (
             x.requires_grad
             or any(a.requires_grad for extra in asides for a in extra)
-            or any(s.parameters for s in stages)
+            or any(block.parameters for block in blocks)
         )
         if trained and self.checkpointing:
-            parts = None if x.requires_grad else stages[0].split()
-            if parts is not None:
-                # No gradient passes the first adapter: its block's output is kept, not its input.
-                x, _ = parts[0].forward_groups(x, asides[0], layout, groups[0])
-                stages, asides = [parts[1], *stages[1:]], [[], *asides[1:]]
-            return recompute(stages, x, asides, layout, groups, self.offload)
-        for stage, extra, cut in zip(stages, asides, groups, strict=True):
+            return recompute(blocks, x, asides, layout, groups, self.offload)
+        for block, extra, cut in zip(blocks, asides, groups, strict=True):
             if trained:
-                x = stage(x, extra, layout)
+                x = block.forward_all(x, extra, layout)
             else:
-                x, _ = stage.forward_groups(x, extra, layout, cut)
+                x = block.forward_groups(x, extra, layout, cut)
         return x
 
 

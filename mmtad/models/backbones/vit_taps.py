@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from ..layers.linear import is_plain_linear
 from .fused_attention import fuse_attention
 from .taps import BackboneTaps
 
@@ -67,6 +68,14 @@ class ViTTaps(BackboneTaps):
     def block(self, index: int, x: Tensor, *aside: Tensor) -> Tensor:
         """One transformer block over the tokens of each clip."""
         return self.blocks[index](x.flatten(1, 3)).view(x.shape)
+
+    def last_linear(self, index: int) -> nn.Linear | None:
+        """The second layer of the MLP, unless a trained scale follows it."""
+        block = self.blocks[index]
+        scale = getattr(block, "gamma_2", None)
+        layer = block.mlp.layers[1]
+        scaled = scale is not None and scale.requires_grad
+        return layer if is_plain_linear(layer) and not scaled else None
 
     def choose_attention(self, kernel: str) -> None:
         """See ``BackboneTaps``."""

@@ -189,19 +189,17 @@ def test_context_replaces_the_padding():
     torch.testing.assert_close(adapter.mix(hidden[:, 7:], hidden[:, 5:7], None), whole[:, 7:])
 
 
-def test_spill_is_the_neighbours_share():
-    """What a group adds beyond its borders: the difference that it makes to its neighbours."""
-    adapter = awake(kernel_size=5)
-    hidden = torch.randn(1, 12, 2, 2, 2)
-    silenced = hidden.clone()
-    silenced[:, 4:8] = 0
-    share = adapter.mix(hidden) - adapter.mix(silenced)
-    group = hidden[:, 4:8]
-    torch.testing.assert_close(adapter.spill(group, before=True), share[:, 2:4])
-    torch.testing.assert_close(adapter.spill(group, before=False), share[:, 8:10])
-    spill = adapter.spill(group.requires_grad_(), before=True).sum()
-    spill.backward()
-    assert all(p.grad is None for p in adapter.parameters())
+def test_parts_of_a_video_give_what_the_whole_gives():
+    """With the steps around them, also where these are fewer than the convolution reaches."""
+    adapter = awake(kernel_size=7)
+    tokens = torch.randn(1, 12, 2, 2, 8)
+    whole = adapter(tokens)
+    parts = [(0, 2), (2, 3), (3, 10), (10, 12)]
+    for start, stop in parts:
+        before = tokens[:, max(0, start - 3) : start] if start else None
+        after = tokens[:, stop : stop + 3] if stop < 12 else None
+        part = adapter(tokens[:, start:stop], before, after)
+        torch.testing.assert_close(part, whole[:, start:stop])
 
 
 def test_mean_over_space_commutes():

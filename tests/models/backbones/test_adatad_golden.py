@@ -49,9 +49,11 @@ def test_every_stage(adatad, size):
     x, aside = model.taps.begin(clips[:])
     embedded = x.flatten(1, 3)[:1]
     torch.testing.assert_close(embedded, expected["tokens_plus_pos_chunk0"], rtol=1e-5, atol=1e-5)
-    for stage, block in zip(model.stages, expected["blocks_chunk0"], strict=True):
-        x = stage(x, aside, layout)
-        torch.testing.assert_close(x.flatten(1, 3)[:1], block, rtol=1e-5, atol=1e-5)
+    blocks = model.adapted_blocks()[: len(model.after)]
+    for block, adapter, out in zip(blocks, model.after, expected["blocks_chunk0"], strict=True):
+        x = block(x, aside, layout)
+        after = x if adapter is None else adapter(layout.join(x)).reshape(x.shape)
+        torch.testing.assert_close(after.flatten(1, 3)[:1], out, rtol=1e-5, atol=1e-5)
 
     torch.testing.assert_close(
         model.feature_maps(frames)[0], expected["feat_map"], rtol=1e-5, atol=1e-5

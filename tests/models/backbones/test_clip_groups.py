@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmtad.models.backbones.clip_groups import ClipLayout, Clips, neighbours
+from mmtad.models.backbones.clip_groups import ClipLayout, Clips
 
 
 @pytest.mark.parametrize("clips, joined", [(6, 6), (6, 3), (6, 1), (1, 1), (14, 7)])
@@ -16,22 +16,13 @@ def test_groups_cover_every_clip_once_and_keep_sequences(clips, joined, size):
         assert inside or (group.start % joined == 0 and group.stop % joined == 0)
 
 
-def test_parts_are_no_shorter_than_a_step():
-    assert ClipLayout(14, 7).groups(1, step=3) == [
-        slice(0, 4),
-        slice(4, 7),
-        slice(7, 11),
-        slice(11, 14),
-    ]
-    assert ClipLayout(4, 2).groups(1, step=3) == [slice(0, 2), slice(2, 4)]
-
-
-def test_neighbours_end_with_the_video():
-    layout = ClipLayout(4, 2)
-    found = [(before, after) for _, _, before, after in neighbours(layout, layout.groups(1))]
-    assert found == [(False, True), (True, False), (False, True), (True, False)]
-    alone = ClipLayout(4, 1)
-    assert not any(b or a for _, _, b, a in neighbours(alone, alone.groups(1)))
+def test_what_is_around_a_group_ends_with_the_video():
+    layout = ClipLayout(6, 3)
+    assert [layout.around(group) for group in layout.groups(1)] == [(0, 2), (1, 1), (2, 0)] * 2
+    for alone in (ClipLayout(6, 3).groups(3), ClipLayout(6, 3).groups(None)):
+        assert all(layout.around(group) == (0, 0) for group in alone)
+    single = ClipLayout(4, 1)
+    assert all(single.around(group) == (0, 0) for group in single.groups(2))
 
 
 def test_join_undoes_the_folding():
