@@ -41,7 +41,17 @@ def parse_args() -> argparse.Namespace:
         help="store the weights in half precision (float16): half the size; they are turned back "
         "when they are loaded, detections differ in the last digits",
     )
+    parser.add_argument("--force", action="store_true", help="replace OUT if it exists")
     return parser.parse_args()
+
+
+def check_out(args: argparse.Namespace, pretrained: str | None = None) -> None:
+    """Refuse to write over what the export reads, or over any file without ``--force``."""
+    for source in (args.checkpoint, args.config, pretrained):
+        if source and osp.realpath(args.out) == osp.realpath(source):
+            raise ValueError(f"{args.out} is read for the export; name another file to write")
+    if osp.exists(args.out) and not args.force:
+        raise ValueError(f"{args.out} exists; give --force to replace it")
 
 
 def halve(value: Tensor) -> Tensor:
@@ -85,11 +95,11 @@ def main() -> None:
     """Read, fill in, write.
 
     Raises:
-        ValueError: If the file to write is the checkpoint itself.
+        ValueError: If the file to write is one that is read, or exists.
     """
     args = parse_args()
-    if osp.realpath(args.out) == osp.realpath(args.checkpoint):
-        raise ValueError(f"{args.out} is the checkpoint itself; name another file to write")
+    encoder = open_config(args.config).model.get("backbone") or {}
+    check_out(args, encoder.get("pretrained"))
     exported = export(args.config, args.checkpoint, args.half)
     os.makedirs(osp.dirname(osp.abspath(args.out)), exist_ok=True)
     torch.save(exported, f"{args.out}.part")

@@ -73,11 +73,31 @@ def merge(cfg: Config, args: argparse.Namespace) -> Config:
     return cfg
 
 
+def check_batch_size(runner: Runner) -> None:
+    """Warn if one step sees another number of samples than the learning rates are made for."""
+    cfg = runner.cfg
+    scale = cfg.get("auto_scale_lr") or {}
+    expected, here = scale.get("base_batch_size"), cfg.train_dataloader.get("batch_size")
+    if not (expected and here) or scale.get("enable"):
+        return
+    every = cfg.optim_wrapper.get("accumulative_counts", 1)
+    found = runner.world_size * here * every
+    if found != expected:
+        runner.logger.warning(
+            f"A step sees {found} samples ({runner.world_size} processes x {here}"
+            f"{f' x {every} accumulated' if every > 1 else ''}), the learning rates are for "
+            f"{expected}: set train_dataloader.batch_size so that the product is {expected}, or "
+            "pass --auto-scale-lr"
+        )
+
+
 def main() -> None:
     """Build the runner and train."""
     args = parse_args()
     cfg = merge(read_config(args.config), args)
-    Runner.from_cfg(cfg).train()
+    runner = Runner.from_cfg(cfg)
+    check_batch_size(runner)
+    runner.train()
 
 
 if __name__ == "__main__":

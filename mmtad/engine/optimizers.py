@@ -1,5 +1,6 @@
 """Optimiser groups by the role a parameter plays in an end-to-end detector."""
 
+import logging
 import re
 from collections import Counter
 from typing import Any
@@ -92,6 +93,13 @@ class RoleOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         if not groups:
             raise ValueError("nothing to train: every parameter of the model is frozen")
         params.extend(groups.values())
+        if counts["backbone"] and "lr" not in config.get("backbone", {}):
+            print_log(
+                f"The backbone's own parameters are trained at the detector's learning rate "
+                f"{self.base_lr}; set optim_wrapper.paramwise_cfg.backbone.lr for one of their own",
+                "current",
+                logging.WARNING,
+            )
         summary = ", ".join(f"{role} {counts[role]:,}" for role in ROLES if counts[role])
         print_log(f"Trainable parameters: {summary}", "current")
 
@@ -103,6 +111,10 @@ class RoleOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                 f"paramwise_cfg names the unknown roles {sorted(unknown)}; use {', '.join(ROLES)}"
             )
         for role, settings in config.items():
+            if not isinstance(settings, dict):
+                raise ValueError(
+                    f"paramwise_cfg.{role}={settings!r} must be a dict such as dict(lr={settings})"
+                )
             if wrong := set(settings) - SETTINGS:
                 raise ValueError(
                     f"paramwise_cfg.{role} has the unknown settings {sorted(wrong)}; use "

@@ -90,7 +90,8 @@ class TADDataPreprocessor(BaseDataPreprocessor):
             raise ValueError(
                 f"frames have {frames.shape[1]} channels, mean and std {len(self.mean)}"
             )
-        return frames if self.defer_normalization else self.normalize(frames)
+        later = self.defer_normalization and frames.dtype == torch.uint8
+        return frames if later else self.normalize(frames)
 
     def normalize(self, frames: Tensor) -> Tensor:
         """Turn frames of any type into normalised float32 of the same shape ``[N, C, T, H, W]``."""

@@ -101,6 +101,22 @@ def test_unknown_setting():
         build(adapter=dict(lr_mult=2.0))
 
 
+def test_settings_of_a_role_are_a_dict():
+    with pytest.raises(ValueError, match=r"adapter=0.0001 must be a dict such as dict\(lr="):
+        build(adapter=1e-4)
+
+
+def test_a_backbone_at_the_rate_of_the_detector_is_told(caplog):
+    model = Detector()
+    model.backbone["blocks"][0].attn.bias.requires_grad_(True)
+    for settings, told in ((dict(), True), (dict(backbone=dict(lr=1e-5)), False)):
+        caplog.clear()
+        RoleOptimWrapperConstructor(
+            dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=1e-4)), settings
+        )(model)
+        assert ("backbone.lr for one of their own" in caplog.text) is told
+
+
 def test_bare_matrices_of_an_adapter_decay():
     model = Detector()
     adapter = model.backbone["blocks"][0].adapter

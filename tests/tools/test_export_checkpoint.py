@@ -113,7 +113,7 @@ def test_export_needs_no_other_file(trained, project, tool, tmp_path):
 def test_wrong_input_in_a_sentence(trained, tool, tmp_path):
     config, slim = trained / "config.py", trained / "run" / "epoch_2.pth"
     status, log = tool("export_checkpoint.py", config, slim, slim)
-    assert status == 1 and "is the checkpoint itself" in log
+    assert status == 1 and "is read for the export" in log
     status, log = tool("export_checkpoint.py", config, tmp_path / "no.pth", tmp_path / "out.pth")
     assert status == 1 and "no.pth does not exist" in log
     assert "Traceback" not in log and not (tmp_path / "out.pth").exists()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -22,6 +23,13 @@ def weights(file: Path) -> dict:
     checkpoint = load_checkpoint_safely(str(file))
     ema = {f"ema.{key}": value for key, value in checkpoint["ema_state_dict"].items()}
     return {**checkpoint["state_dict"], **ema}
+
+
+def load_train():
+    spec = importlib.util.spec_from_file_location("train", TRAIN)
+    train = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(train)
+    return train
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +49,29 @@ def uninterrupted(project, run_tool, tmp_path_factory):
     ],
 )
 def test_precision_flags(monkeypatch, flags, expected):
-    spec = importlib.util.spec_from_file_location("train", TRAIN)
-    train = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(train)
+    train = load_train()
     monkeypatch.setattr(sys, "argv", ["train.py", "config.py", *flags])
     cfg = Config(dict(optim_wrapper=dict(type="AmpOptimWrapper", dtype="float16")))
     assert train.merge(cfg, train.parse_args()).optim_wrapper.to_dict() == expected
+
+
+@pytest.mark.parametrize(
+    "processes, accumulated, told",
+    [(1, 1, None), (8, 1, "16 samples (8 processes x 2)"), (1, 2, "(1 processes x 2 x 2 accum")],
+)
+def test_another_batch_size_is_told(processes, accumulated, told):
+    train = load_train()
+    cfg = Config(
+        dict(
+            auto_scale_lr=dict(base_batch_size=2, enable=False),
+            train_dataloader=dict(batch_size=2),
+            optim_wrapper=dict(accumulative_counts=accumulated),
+        )
+    )
+    messages = []
+    logger = SimpleNamespace(warning=messages.append)
+    train.check_batch_size(SimpleNamespace(cfg=cfg, world_size=processes, logger=logger))
+    assert (told in messages[0]) if told else not messages
 
 
 def test_log_names_what_is_trained(uninterrupted):

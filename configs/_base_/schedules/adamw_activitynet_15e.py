@@ -1,4 +1,4 @@
-# ActivityNet-1.3: 5 epochs of warm-up, then a cosine over 10; batch 16 over all GPUs.
+# ActivityNet-1.3: 5 epochs of warm-up, then a cosine over 10; 16 videos a step, all GPUs together.
 _base_ = "adamw.py"
 train_cfg = dict(by_epoch=True, max_epochs=15, val_begin=8, val_interval=1)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))

@@ -62,6 +62,8 @@ class TIA(PlainAdapter):
                 f"kernel_size={kernel_size} must be odd, one number (steps) or three (steps, rows, "
                 "columns), or positions would be shifted"
             )
+        if dilation < 1:
+            raise ValueError(f"dilation={dilation} must be at least 1")
         h = self.hidden_dims
         # Conv1d holds the weights ([h, 1, k] and [h, h, 1]) in the shapes of public checkpoints.
         if kernel[1:] == (1, 1):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..layers.linear import gradient_only
-from .clip_groups import ClipLayout
+from .clip_groups import ClipLayout, join_groups
 from .taps import BackboneTaps
 
 
@@ -26,6 +26,7 @@ class AdaptedBlock:
         adapter: The adapter of the block before; None for none.
         dtype: Half precision in which the output is stored; None leaves it as it comes.
         couples_clips: The block itself mixes the clips of a video, so they must come together.
+            (They do so too before an adapter that does not say, by ``reach``, how far it looks.)
     """
 
     def __init__(
@@ -38,28 +39,29 @@ class AdaptedBlock:
     ) -> None:
         self.taps = taps
         self.index = index
-        self.block = taps.blocks[index] if index < len(taps.blocks) else None
+        self.runs = taps.modules_of(index) if index < len(taps.blocks) else []
         self.adapter = adapter
         self.dtype = dtype
-        self.couples_clips = couples_clips
+        self.reach = 0 if adapter is None else getattr(adapter, "reach", None)
+        self.couples_clips = couples_clips or self.reach is None
 
     @property
     def modules(self) -> list[nn.Module]:
         """Adapter and block, as far as they exist."""
-        return [module for module in (self.adapter, self.block) if module is not None]
+        return self.runs if self.adapter is None else [self.adapter, *self.runs]
 
     @property
     def parameters(self) -> list[nn.Parameter]:
         """What is trained in here; not the adapter that follows the block."""
         own = [] if self.adapter is None else list(self.adapter.parameters())
-        if self.block is not None:
-            named = self.block.named_parameters()
+        for module in self.runs:
+            named = module.named_parameters()
             own += [p for name, p in named if not name.startswith("adapter.")]
         return [p for p in own if p.requires_grad]
 
     def aside_of(self, aside: Sequence[Tensor]) -> list[Tensor]:
         """What the block reads besides its input."""
-        return [] if self.block is None else [aside[k] for k in self.taps.aside_of(self.index)]
+        return [] if not self.runs else [aside[k] for k in self.taps.aside_of(self.index)]
 
     def groups(self, layout: ClipLayout, size: int | None) -> list[slice]:
         """Cut the clips into groups that this block can take."""
@@ -90,7 +92,7 @@ class AdaptedBlock:
             margin = margin if any(edge is not None for edge in margin) else []
             adapted = self.adapter(layout.join(tokens), *margin)
             x = self.taps.from_grid(adapted.reshape(tokens.shape))
-        if self.block is not None:
+        if self.runs:
             x = self.taps.block(self.index, x, *aside)
         return x if self.dtype is None else x.to(self.dtype)
 
@@ -99,7 +101,7 @@ class AdaptedBlock:
         parts = [
             self(x[group], [a[group] for a in aside], layout) for group in self.groups(layout, None)
         ]
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        return join_groups(parts)
 
     @torch.no_grad()
     def forward_groups(
@@ -185,13 +187,13 @@ class AdaptedBlock:
         return x if self.dtype is None else x.float()
 
     def _last_linear(self) -> nn.Module | None:
-        return None if self.block is None else self.taps.last_linear(self.index)
+        return self.taps.last_linear(self.index) if self.runs else None
 
     def _margin(
         self, x: Tensor, layout: ClipLayout, group: slice
     ) -> tuple[Tensor | None, Tensor | None]:
         """Steps of other groups that the adapter sees before and after this group."""
-        reach = 0 if self.adapter is None else getattr(self.adapter, "reach", 0)
+        reach = self.reach
         before, after = layout.around(group)
         if not reach or not (before or after):
             return None, None

@@ -8,6 +8,8 @@ from torch import nn
 
 from mmtad.registry import MODELS
 
+from .taps import check_family
+
 
 def build_backbone(config: dict) -> nn.Module:
     """Build a backbone in the scope that its type names, where its own parts are found too.
@@ -17,7 +19,7 @@ def build_backbone(config: dict) -> nn.Module:
 
     Raises:
         ImportError: If it is MMAction2's and that is not installed.
-        ValueError: If it freezes stages by itself.
+        ValueError: If its family is not supported, or it freezes stages by itself.
     """
     scope, _, _ = str(config.get("type")).rpartition(".")
     if scope == "mmaction" and find_spec("mmaction") is None:
@@ -26,6 +28,9 @@ def build_backbone(config: dict) -> nn.Module:
             'install it with pip install "mmtad[all]"'
         )
     with DefaultScope.overwrite_default_scope(scope or None):
+        kind = MODELS.get(config["type"]) if isinstance(config.get("type"), str) else None
+        if kind is not None:
+            check_family(kind)
         backbone = MODELS.build(config)
     if any(getattr(module, "frozen_stages", -1) >= 0 for module in backbone.modules()):
         raise ValueError(
@@ -43,8 +48,12 @@ def choose_blocks(indices: Sequence[int], count: int) -> list[int]:
         count: Number of blocks.
 
     Raises:
-        ValueError: If a block does not exist.
+        ValueError: If these are no numbers, there is none, or a block does not exist.
     """
+    if isinstance(indices, str | int) or not all(isinstance(i, int) for i in indices):
+        raise ValueError(f"adapter_indices={indices!r} must be a list of numbers of blocks")
+    if not indices:
+        raise ValueError("adapter_indices=[] leaves no block to adapt; set adapter=None instead")
     outside = [index for index in indices if not -count <= index < count]
     if outside:
         raise ValueError(

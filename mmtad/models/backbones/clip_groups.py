@@ -50,6 +50,14 @@ class ClipLayout:
         return group.start % self.joined, -group.stop % self.joined
 
 
+def join_groups(parts: list[Tensor]) -> Tensor:
+    """Tensors of successive groups, the clips first, as one tensor of their type."""
+    if len(parts) == 1:
+        return parts[0]
+    with torch.autocast(parts[0].device.type, enabled=False):  # it refuses to join its other half
+        return torch.cat(parts)
+
+
 class Clips:
     """The clips of a batch of videos, cut out only when they are asked for.
 

@@ -43,7 +43,7 @@ def join_streams(
     if snippets:
         streams = [stream.mean(dim=-1, keepdim=True) for stream in streams]
     joined = [s.unflatten(0, (videos, -1)).transpose(1, 2).flatten(2) for s in streams]
-    length = length or max(s.shape[-1] for s in joined)
+    length = max(s.shape[-1] for s in joined) if length is None else length
     joined = [
         s
         if s.shape[-1] == length

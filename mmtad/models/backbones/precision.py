@@ -24,15 +24,16 @@ def half_dtype(name: str | None, argument: str) -> torch.dtype | None:
 
 
 def halve_frozen(module: nn.Module, dtype: torch.dtype) -> None:
-    """Keep every frozen weight matrix in half precision; norms, biases and tables stay as they are.
+    """Keep the frozen weights of linear and convolutional layers in half precision, nothing else.
 
     Args:
         module: Changed in place.
         dtype: The half precision.
     """
-    for parameter in module.parameters():
-        if not parameter.requires_grad and parameter.dim() > 1:
-            parameter.data = parameter.data.to(dtype)
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
+            if not layer.weight.requires_grad:
+                layer.weight.data = layer.weight.data.to(dtype)
 
 
 def check_half(dtype: torch.dtype, device: torch.device, argument: str) -> None:
@@ -63,7 +64,11 @@ def check_half(dtype: torch.dtype, device: torch.device, argument: str) -> None:
 
 
 def half_autocast(dtype: torch.dtype | None, device: torch.device) -> AbstractContextManager:
-    """Autocast for weights kept in half precision, unless the caller is in one already."""
+    """Autocast for weights kept in half precision, unless the caller is in one already.
+
+    Nobody scales the loss then, and small gradients would vanish in float16: training computes in
+    bfloat16, whatever half precision the weights are kept in.
+    """
     if dtype is None or torch.is_autocast_enabled(device.type):
         return nullcontext()
-    return torch.autocast(device.type, dtype=dtype)
+    return torch.autocast(device.type, dtype=torch.bfloat16 if torch.is_grad_enabled() else dtype)

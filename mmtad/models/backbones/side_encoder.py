@@ -10,7 +10,9 @@ from torch.autograd.function import once_differentiable
 
 from mmtad.registry import MODELS
 
+from ..adapters.plain import PlainAdapter
 from .adapted_block import AdaptedBlock
+from .clip_groups import join_groups
 from .pooling import join_streams, spatial_mean
 from .precision import half_autocast
 from .recompute import Autocast, offloaded
@@ -31,7 +33,9 @@ class SideVideoEncoder(VideoEncoder):
     over space and resized to the last block's time steps.
 
     All that a temporal adapter does after its GELU is linear and alike at every position, so the
-    mean over space is taken there already; only that part is computed on maps. With
+    mean over space is taken there already; only that part is computed on maps. (With a kernel over
+    space it is not, and maps are kept: ``checkpointing``, ``offload`` and ``clips_per_group`` have
+    no effect then.) With
     ``checkpointing`` the tapped blocks run once more in the backward pass, instead of their outputs
     being kept. See docs/memory.md.
 
@@ -77,10 +81,13 @@ class SideVideoEncoder(VideoEncoder):
                 f"side placement adds to the output of the last block: adapter_indices="
                 f"{self.adapted} must hold {last}"
             )
-        if index in self.adapted and hasattr(MODELS.get(adapter["type"]), "install"):
-            raise ValueError(
-                f"{adapter['type']} works inside a block; side placement takes TIA or PlainAdapter"
-            )
+        if adapter is not None and index in self.adapted:
+            kind = MODELS.get(adapter["type"]) if isinstance(adapter["type"], str) else None
+            if kind is not None and not issubclass(kind, PlainAdapter):
+                raise ValueError(
+                    f"{adapter['type']} does not work beside a backbone; side placement takes TIA, "
+                    "PlainAdapter or a class derived from them"
+                )
         return super()._adapt(index, adapter)
 
     def forward(
@@ -88,7 +95,8 @@ class SideVideoEncoder(VideoEncoder):
     ) -> Tensor:
         """Encode videos; see ``VideoEncoder.forward``."""
         if not all(getattr(adapter, "spatial", 1) == 1 for adapter in self.adapters):
-            return super().forward(frames, length, prepare)  # the mean does not commute
+            # The mean does not commute: maps are kept whole.
+            return super().forward(frames, length, prepare)
         clips = self.cut(frames)
         layout = self.layout(clips)
         with half_autocast(self.frozen_dtype, frames.device):
@@ -96,7 +104,8 @@ class SideVideoEncoder(VideoEncoder):
             keep = offloaded(frames.device) if self.offload else nullcontext()
             parameters = [p for a in self.adapters for p in a.down_proj.parameters()]
             with keep:
-                found = _PooledTaps.apply(self, clips, prepare, layout, *parameters)
+                training = torch.is_grad_enabled()
+                found = _PooledTaps.apply(self, clips, prepare, layout, training, *parameters)
             streams, squeezed = list(found[:count]), found[count:]
             for adapter, hidden in zip(self.adapters, squeezed, strict=True):
                 joined = layout.join(hidden[:, :, None, None])
@@ -144,12 +153,11 @@ class _PooledTaps(torch.autograd.Function):
     """Streams of the frozen backbone, and of every tap the spatial mean of its hidden layer."""
 
     @staticmethod
-    def forward(ctx, encoder, clips, prepare, layout, *parameters):
+    def forward(ctx, encoder, clips, prepare, layout, training, *parameters):
         groups = layout.groups(encoder.clips_per_group)
         start = encoder.adapted[0] if encoder.adapted else len(encoder.after)
         ctx.encoder, ctx.groups, ctx.start = encoder, groups, start
         ctx.autocast = Autocast(clips.views.device)
-        training = any(ctx.needs_input_grad)
         ctx.kept = []  # per group: number of tensors kept
         kept, streams, hidden = [], [], []
         with ctx.autocast():
@@ -170,9 +178,9 @@ class _PooledTaps(torch.autograd.Function):
                     kept += mine
                     ctx.kept.append(len(mine))
         ctx.save_for_backward(*kept)
-        joined = [torch.cat(parts) for parts in zip(*streams, strict=True)]
+        joined = [join_groups(list(parts)) for parts in zip(*streams, strict=True)]
         ctx.mark_non_differentiable(*joined)
-        return (*joined, *(torch.cat(parts) for parts in zip(*hidden, strict=True)))
+        return (*joined, *(join_groups(list(parts)) for parts in zip(*hidden, strict=True)))
 
     @staticmethod
     @once_differentiable
@@ -190,7 +198,7 @@ class _PooledTaps(torch.autograd.Function):
                     found = torch.autograd.grad(pooled, parameters, of_taps[tap][group])
                     for total, gradient in zip(totals[tap], found, strict=True):
                         total.add_(gradient)
-        return (None, None, None, None, *(g for total in totals for g in total))
+        return (None, None, None, None, None, *(g for total in totals for g in total))
 
 
 def _taps_again(encoder: SideVideoEncoder, kept: list[Tensor], start: int):

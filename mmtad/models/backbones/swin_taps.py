@@ -1,9 +1,9 @@
 """Taps of MMAction2's SwinTransformer3D (Video Swin)."""
 
-from mmaction.models.backbones.swin import SwinTransformer3D
+from mmaction.models.backbones.swin import Mlp, SwinTransformer3D, SwinTransformerBlock3D
 from torch import Tensor, nn
 
-from ..layers.linear import is_plain_linear
+from ..layers.linear import is_bare_linear
 from .fused_window_attention import ShiftedWindows, fuse_window_attention
 from .taps import BackboneTaps
 
@@ -79,10 +79,17 @@ class SwinTaps(BackboneTaps):
         block = self.blocks[index]
         return block(x, ShiftedWindows.of(x.shape[1:4], block.window_size, block.shift_size))
 
+    def modules_of(self, index: int) -> list[nn.Module]:
+        """The block, and before a stage's first one the merging."""
+        merging = [self._merging[index]] if index in self._merging else []
+        return [*merging, self.blocks[index]]
+
     def last_linear(self, index: int) -> nn.Linear | None:
-        """The second layer of the MLP."""
-        layer = self.blocks[index].mlp.fc2
-        return layer if is_plain_linear(layer) else None
+        """The second layer of the MLP, in MMAction2's own blocks."""
+        block = self.blocks[index]
+        if type(block) is not SwinTransformerBlock3D or type(block.mlp) is not Mlp:
+            return None
+        return block.mlp.fc2 if is_bare_linear(block, block.mlp, block.mlp.fc2) else None
 
     def finish(self, x: Tensor, aside: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """See ``BackboneTaps``; D is the width of the last stage."""

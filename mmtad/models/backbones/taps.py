@@ -72,10 +72,15 @@ class BackboneTaps(ABC):
         """Positions in ``aside`` of what block ``index`` reads."""
         return ()
 
+    def modules_of(self, index: int) -> list[nn.Module]:
+        """All modules that ``block`` runs for this index."""
+        return [self.blocks[index]]
+
     def last_linear(self, index: int) -> nn.Linear | None:
         """The linear layer of a block after which there are only sums.
 
-        Where the block's output is known, a backward pass need not compute that of this layer.
+        Where the block's output is known, a backward pass need not compute that of this layer. None
+        where the order inside the block is not known for sure, as in a subclass.
         """
         return None
 
@@ -105,6 +110,21 @@ class BackboneTaps(ABC):
         """Undo ``to_grid``."""
 
 
+def check_family(kind: type) -> tuple[str, str]:
+    """Module and class of the taps of a class of backbones.
+
+    Raises:
+        ValueError: If its family is not supported.
+    """
+    for cls in kind.__mro__:
+        if cls.__name__ in FAMILIES:
+            return FAMILIES[cls.__name__]
+    raise ValueError(
+        f"backbone {kind.__name__} has no taps: nobody said where its blocks are; "
+        f"supported are {', '.join(FAMILIES)}, and a new family is one file beside taps.py"
+    )
+
+
 def build_taps(backbone: nn.Module, clip_frames: int | None) -> BackboneTaps:
     """Find the blocks of a backbone.
 
@@ -115,11 +135,5 @@ def build_taps(backbone: nn.Module, clip_frames: int | None) -> BackboneTaps:
     Raises:
         ValueError: If the family is not supported, or does not take clips of this length.
     """
-    for cls in type(backbone).__mro__:
-        if cls.__name__ in FAMILIES:
-            module, name = FAMILIES[cls.__name__]
-            return getattr(import_module(f"{__package__}.{module}"), name)(backbone, clip_frames)
-    raise ValueError(
-        f"backbone {type(backbone).__name__} has no taps: nobody said where its blocks are; "
-        f"supported are {', '.join(FAMILIES)}, and a new family is one file beside taps.py"
-    )
+    module, name = check_family(type(backbone))
+    return getattr(import_module(f"{__package__}.{module}"), name)(backbone, clip_frames)

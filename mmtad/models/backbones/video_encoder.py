@@ -7,13 +7,14 @@ import torch
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from mmtad.registry import MODELS, WEIGHT_INITIALIZERS
 
 from .adapted_block import AdaptedBlock
 from .assembly import build_backbone, check_positive, check_representation, choose_blocks
-from .clip_groups import ClipLayout, Clips
+from .clip_groups import ClipLayout, Clips, join_groups
 from .pooling import join_streams, spatial_mean
 from .precision import check_half, half_autocast, half_dtype, halve_frozen
 from .recompute import recompute, segments
@@ -116,6 +117,13 @@ class VideoEncoder(BaseModule):
         self.out_channels = self.taps.out_channels
         for parameter in self.backbone.parameters() if frozen else self.taps.unused:
             parameter.requires_grad_(False)
+        if adapter is None and adapter_indices is not None:
+            raise ValueError(
+                f"adapter_indices={adapter_indices} has no adapter to place; set adapter, e.g. to "
+                "dict(type='TIA'), or leave it out"
+            )
+        if adapter is not None and "type" not in adapter:
+            raise ValueError(f"adapter={adapter} lacks its type, e.g. type='TIA'")
         self.adapted: list[int] = []
         self.coupling: set[int] = set()
         if adapter is not None:
@@ -128,7 +136,7 @@ class VideoEncoder(BaseModule):
 
     def _check(self, representation: str) -> None:
         check_representation(representation, self.clip_frames)
-        check_positive(self, "snippet_stride", "checkpoint_every", "clips_per_group")
+        check_positive(self, "clip_frames", "snippet_stride", "checkpoint_every", "clips_per_group")
         if self.frozen_dtype is not None and not self.frozen:
             raise ValueError(
                 "frozen_dtype is for a frozen backbone; a fine-tuned one (frozen=False) needs its "
@@ -207,6 +215,13 @@ class VideoEncoder(BaseModule):
             for name, module in self.backbone.named_modules():
                 drops = self.drops_paths and self.adapted and type(module).__name__ == "DropPath"
                 module.training = bool(drops) or "adapter" in name.split(".")
+        if mode and not self.frozen and self.checkpointing:
+            for name, module in self.backbone.named_modules():
+                if isinstance(module, _BatchNorm) and module.training:
+                    raise ValueError(
+                        f"checkpointing would count the statistics of {name} twice; set "
+                        "norm_eval=True in the backbone, or checkpointing=False"
+                    )
         return self
 
     def forward(
@@ -245,6 +260,8 @@ class VideoEncoder(BaseModule):
 
     def cut(self, frames: Tensor) -> Clips:
         """Cut frames ``[B, 3, T, H, W]`` into clips, and check the device."""
+        if frames.dim() != 5:
+            raise ValueError(f"frames are [B, 3, T, H, W], got a shape of {tuple(frames.shape)}")
         for name in ("frozen_dtype", "stream_dtype"):
             dtype = getattr(self, name)
             if dtype is not None:
@@ -269,7 +286,8 @@ class VideoEncoder(BaseModule):
             return x, aside, layout
         with torch.no_grad():
             parts = [self._embed(clips[g], prepare) for g in layout.groups(self.clips_per_group)]
-        return torch.cat([x for x, _ in parts]), _cat([aside for _, aside in parts]), layout
+        asides = zip(*(aside for _, aside in parts), strict=True)
+        return join_groups([x for x, _ in parts]), tuple(map(join_groups, asides)), layout
 
     def _embed(self, clips: Tensor, prepare: Prepare | None) -> tuple[Tensor, tuple[Tensor, ...]]:
         x, aside = self.taps.begin(clips if prepare is None else prepare(clips))
@@ -298,7 +316,3 @@ class VideoEncoder(BaseModule):
             else:
                 x = block.forward_groups(x, extra, layout, cut)
         return x
-
-
-def _cat(parts: list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-    return tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True))

@@ -3,10 +3,12 @@
 import logging
 
 import torch.nn.functional as F
+from mmaction.models.backbones.vit_mae import Block
+from mmcv.cnn.bricks.transformer import FFN
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from ..layers.linear import is_plain_linear
+from ..layers.linear import is_bare_linear
 from .fused_attention import fuse_attention
 from .taps import BackboneTaps
 
@@ -70,12 +72,13 @@ class ViTTaps(BackboneTaps):
         return self.blocks[index](x.flatten(1, 3)).view(x.shape)
 
     def last_linear(self, index: int) -> nn.Linear | None:
-        """The second layer of the MLP, unless a trained scale follows it."""
+        """The second layer of the MLP in MMAction2's own blocks, if no trained scale follows it."""
         block = self.blocks[index]
-        scale = getattr(block, "gamma_2", None)
-        layer = block.mlp.layers[1]
+        if type(block) is not Block or type(block.mlp) is not FFN:
+            return None
+        scale, layer = getattr(block, "gamma_2", None), block.mlp.layers[1]
         scaled = scale is not None and scale.requires_grad
-        return layer if is_plain_linear(layer) and not scaled else None
+        return layer if is_bare_linear(block, block.mlp, layer) and not scaled else None
 
     def choose_attention(self, kernel: str) -> None:
         """See ``BackboneTaps``."""

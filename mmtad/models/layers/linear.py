@@ -14,6 +14,11 @@ def is_plain_linear(module: nn.Module) -> bool:
     return cls is nn.Linear or (issubclass(cls, nn.Linear) and cls.__module__.startswith("mmcv."))
 
 
+def is_bare_linear(*modules: nn.Module) -> bool:
+    """Whether the last is a plain linear layer, and no forward hook would see what they return."""
+    return is_plain_linear(modules[-1]) and not any(m._forward_hooks for m in modules)
+
+
 @contextmanager
 def gradient_only(layer: nn.Linear | None) -> Iterator[None]:
     """Within, zeros stand for the output of a linear layer; gradients are the right ones.

@@ -219,5 +219,7 @@ def test_bad_arguments(tiny):
         tiny.encoder("SideVideoEncoder", frozen=False)
     with pytest.raises(ValueError, match="side placement has no checkpoint_every"):
         tiny.encoder("SideVideoEncoder", checkpointing=True, checkpoint_every=2)
-    with pytest.raises(ValueError, match="LoRA works inside a block; side placement takes TIA"):
+    with pytest.raises(
+        ValueError, match="LoRA does not work beside a backbone; side placement takes"
+    ):
         tiny.encoder("SideVideoEncoder", adapter="LoRA")
