@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .key_tables import check_source, convert, get_source, known_sources, recognise
 from .pretrained import converted_from
-from .report import LoadReport, align_keys, check_report, compare
+from .report import LoadReport, align_keys, check_finite, check_report, compare
 from .safe_load import extract_state_dict, load_checkpoint_safely
 
 # Where a detector keeps what pre-trained files hold, the outermost first.
@@ -37,7 +37,7 @@ def convert_checkpoint(
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no checkpoint, converted already or not of this source, or its
-            weights do not fit into fp16.
+            weights are not finite or do not fit into fp16.
     """
     checkpoint = load_checkpoint_safely(path)
     weights = extract_state_dict(checkpoint, path)
@@ -52,6 +52,7 @@ def convert_checkpoint(
             f"{' or '.join(likely) or 'none of ' + ', '.join(known_sources())}"
         )
     check_source(weights, source, path)
+    check_finite(weights, path)
     converted = convert(weights, source, **options)
     converted = {key: _stored(key, value, half) for key, value in converted.items()}
     meta = dict(source=source, file=osp.basename(path), sha256=_sha256(path))
@@ -64,7 +65,7 @@ def _stored(key: str, value: Tensor, half: bool) -> Tensor:
     if not (half and value.is_floating_point()):
         return value
     narrow = value.half()
-    if not torch.equal(narrow.isfinite(), value.isfinite()):
+    if not narrow.isfinite().all():
         raise ValueError(f"{key} holds values beyond the range of fp16; leave out --half")
     return narrow
 

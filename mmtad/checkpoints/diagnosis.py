@@ -1,6 +1,7 @@
 """What a load report says about the architecture, in words."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 Shapes = list[tuple[str, tuple[int, ...], tuple[int, ...]]]
@@ -28,7 +29,7 @@ def diagnose(ours: Iterable[str], theirs: Iterable[str], wrong_shape: Shapes) ->
     Returns:
         Half sentences, the most likely cause first.
     """
-    return [*_widths(wrong_shape), *_depths(ours, theirs)]
+    return [*_widths(wrong_shape), *depth_differences(ours, theirs)]
 
 
 def _widths(wrong_shape: Shapes) -> Iterator[str]:
@@ -67,12 +68,27 @@ def _cause(key: str, file: tuple[int, ...], model: tuple[int, ...]) -> tuple[str
     return None
 
 
-def _depths(ours: Iterable[str], theirs: Iterable[str]) -> Iterator[str]:
+def depth_differences(ours: Iterable[str], theirs: Iterable[str]) -> list[str]:
     """Causes of missing and unexpected blocks."""
     file, model = _count_blocks(theirs), _count_blocks(ours)
-    for stem in model:
-        if stem in file and file[stem] != model[stem]:
-            yield f"the file has {file[stem]} {stem} and the model {model[stem]} (depth)"
+    return [
+        f"the file has {file[stem]} {stem} and the model {model[stem]} (depth)"
+        for stem in model
+        if stem in file and file[stem] != model[stem]
+    ]
+
+
+def missing_families(missing: Iterable[str], filled: Iterable[str]) -> list[str]:
+    """Names that every block of the model has and no block of the file, as ``blocks.*.bias``."""
+    counts = Counter(map(_family, missing))
+    known = set(map(_family, filled))
+    return sorted(name for name, n in counts.items() if name and n > 1 and name not in known)
+
+
+def _family(key: str) -> str:
+    """The name of an entry without the number of its block; empty outside blocks."""
+    family, blocks = re.subn(r"(^|\.)blocks\.\d+\.", r"\1blocks.*.", key)
+    return family if blocks else ""
 
 
 def _count_blocks(keys: Iterable[str]) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Loading weights with an account of what fitted."""
 
 import logging
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +9,11 @@ from dataclasses import dataclass, field
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from .diagnosis import diagnose, part_of
+from .diagnosis import depth_differences, diagnose, missing_families, part_of
+
+REMEDY = (
+    "use a checkpoint of this architecture, name the key table of its project, or lower min_match"
+)
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,7 @@ class LoadReport:
         wrong_shape: (key, shape in the file, shape in the model).
         ignored: Entries of the model that the file lacks and need not have.
         source: File or project, for messages.
+        learned: Entries of the model that are parameters.
     """
 
     matched: list[str]
@@ -30,6 +36,7 @@ class LoadReport:
     wrong_shape: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
     ignored: list[str] = field(default_factory=list)
     source: str = ""
+    learned: frozenset[str] = frozenset()
 
     @property
     def expected(self) -> int:
@@ -51,9 +58,23 @@ class LoadReport:
     @property
     def causes(self) -> list[str]:
         """Differences of architecture that explain what did not fit, in words."""
+        return diagnose(*self._both(), self.wrong_shape)
+
+    @property
+    def depths(self) -> list[str]:
+        """Those of the causes that are another number of blocks."""
+        return depth_differences(*self._both())
+
+    @property
+    def missing_families(self) -> list[str]:
+        """Parameters that all blocks of the model have and none of the file: ``blocks.*.bias``."""
+        filled = [*self.matched, *(key for key, _, _ in self.wrong_shape)]
+        return missing_families([key for key in self.missing if key in self.learned], filled)
+
+    def _both(self) -> tuple[list[str], list[str]]:
+        """Entries that the file should have, and those that it has."""
         shaped = [*self.matched, *(key for key, _, _ in self.wrong_shape)]
-        ours, theirs = [*shaped, *self.missing, *self.ignored], [*shaped, *self.unexpected]
-        return diagnose(ours, theirs, self.wrong_shape)
+        return [*shaped, *self.missing], [*shaped, *self.unexpected]
 
     def __str__(self) -> str:
         shapes = [f"{key}: file {a}, model {b}" for key, a, b in self.wrong_shape]
@@ -104,25 +125,49 @@ def load_report(
         The account of what was loaded.
 
     Raises:
-        ValueError: If fewer entries match than ``min_match`` asks for, or ``strict`` refuses.
+        ValueError: If fewer entries match than ``min_match`` asks for, ``strict`` refuses, or an
+            entry is not finite.
     """
     report = compare(model, state_dict, source, ignore_missing)
     check_report(report, type(model).__name__, min_match, strict)
-    model.load_state_dict({key: state_dict[key] for key in report.matched}, strict=False)
-    learned = {name for name, _ in model.named_parameters()}
-    log_report(report, learned)
+    fill(model, state_dict, report)
     return report
 
 
+def fill(model: nn.Module, state_dict: Mapping[str, Tensor], report: LoadReport) -> None:
+    """Load what the report says to match, and log the report."""
+    check_finite({key: state_dict[key] for key in report.matched}, report.source)
+    model.load_state_dict({key: state_dict[key] for key in report.matched}, strict=False)
+    log_report(report)
+
+
+def check_finite(state_dict: Mapping[str, Tensor], source: str = "") -> None:
+    """Raise a ValueError if an entry holds NaN or infinity."""
+    for key, value in state_dict.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise ValueError(
+                f"{key} of {source or 'the state dict'} holds numbers that are not finite: its "
+                "training diverged or the file is damaged; use another checkpoint"
+            )
+
+
 def check_report(
-    report: LoadReport, model_name: str, min_match: float = 1.0, strict: bool = False
+    report: LoadReport,
+    model_name: str,
+    min_match: float = 1.0,
+    strict: bool = False,
+    remedy: str = REMEDY,
 ) -> None:
-    """Raise the errors of ``load_report``."""
+    """Raise the errors of ``load_report``; ``remedy`` ends the one about ``min_match``."""
     if report.ratio < min_match:
         raise ValueError(
-            f"{report}; that is {report.ratio:.0%} of {model_name}, and at least "
-            f"{min_match:.0%} must match: use a checkpoint of this architecture, name the key "
-            "table of its project, or lower min_match"
+            f"{report}; that is {_percent(report.ratio)} of {model_name}, and at least "
+            f"{_percent(min_match)} must match: {remedy}"
+        )
+    if strict and report.depths:
+        raise ValueError(
+            f"{report}: use a checkpoint of this architecture, or give {model_name} the depth of "
+            "the file"
         )
     if strict and (report.wrong_shape or report.empty_parts):
         random = report.empty_parts or [key for key, _, _ in report.wrong_shape]
@@ -130,14 +175,25 @@ def check_report(
             f"{report}; {model_name} would keep random weights in {_listed(random)}: use a "
             "checkpoint of this architecture, or set strict=False if you mean it"
         )
+    if strict and report.missing_families:
+        raise ValueError(
+            f"{report}; no block of the file has {_listed(report.missing_families)}, so "
+            f"{model_name} would keep random weights there: use a checkpoint of this "
+            "architecture, or set strict=False if you mean it"
+        )
 
 
-def log_report(report: LoadReport, learned: Iterable[str] = ()) -> None:
+def _percent(share: float) -> str:
+    """Never rounded up to a whole: 1499 of 1500 are 99.93%."""
+    return f"{math.floor(share * 1e4) / 100:g}%"
+
+
+def log_report(report: LoadReport) -> None:
     """Log a report, and in a line of its own which learned entries stay at random values."""
     unfilled = [*report.missing, *(key for key, _, _ in report.wrong_shape)]
     level = logging.WARNING if unfilled or report.causes else logging.INFO
     print_log(str(report), "current", level)
-    random = sorted(set(unfilled) & set(learned))
+    random = sorted(set(unfilled) & report.learned)
     if random:
         print_log(
             f"NOT LOADED, {len(random)} parameters keep their random start: {_listed(random, 8)}",
@@ -171,6 +227,7 @@ def compare(
         wrong_shape=sorted(wrong_shape),
         ignored=sorted(ignored),
         source=source,
+        learned=frozenset(name for name, _ in model.named_parameters()),
     )
 
 

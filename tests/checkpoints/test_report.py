@@ -128,10 +128,56 @@ def test_other_architectures_are_named(cause):
     assert str(report).endswith(f"; {report.causes[0]}")
 
 
-def test_a_deeper_file_is_no_silent_match(log):
+def test_a_deeper_file_is_no_match(log):
     """All entries of the model are met, and still the models are not the same."""
     model = nn.Module()
     model.blocks = nn.ModuleList([nn.Linear(2, 2)])
     state = {f"blocks.{i}.{k}": v for i in (0, 1) for k, v in nn.Linear(2, 2).state_dict().items()}
-    load_report(model, state, strict=True)
-    assert log[0][0] == logging.WARNING and "the file has 2 blocks and the model 1" in log[0][1]
+    said = "the file has 2 blocks and the model 1"
+    with pytest.raises(ValueError, match=rf"{said} \(depth\): use .* or give Module the depth of"):
+        load_report(model, state, strict=True)
+    load_report(model, state)
+    assert log[0][0] == logging.WARNING and said in log[0][1]
+
+
+def test_depth_is_that_of_what_the_file_should_have(log):
+    """Entries that need not be in the file say nothing about its blocks."""
+    model = nn.Module()
+    model.blocks = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])
+    state = {f"blocks.0.{key}": value for key, value in nn.Linear(2, 2).state_dict().items()}
+    report = load_report(model, state, ignore_missing=[r"blocks\.1\."])
+    assert report.causes == [] and log[0][0] == logging.INFO
+
+
+def test_a_family_that_no_block_of_the_file_has():
+    """A share overlooks one bias in each of many blocks."""
+    model = nn.Module()
+    model.blocks = nn.ModuleList([nn.Linear(2, 2) for _ in range(3)])
+    state = {key: value for key, value in model.state_dict().items() if "bias" not in key}
+    said = r"no block of the file has blocks\.\*\.bias, so Module would keep random weights"
+    with pytest.raises(ValueError, match=said):
+        load_report(model, state, min_match=0.5, strict=True)
+    assert load_report(model, state, ignore_missing=["bias$"], strict=True).ratio == 1
+    load_report(model, {**state, "blocks.0.bias": torch.zeros(2)}, min_match=0.5, strict=True)
+    for block in model.blocks:
+        block.bias.requires_grad_(False)
+    with pytest.raises(ValueError, match=said):
+        load_report(model, state, min_match=0.5, strict=True)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite(value):
+    model, before = small(), small().state_dict()
+    state = {**weights(), "head": torch.tensor(value)}
+    load_report(small(), state)  # not loaded, so not looked at
+    state["1.weight"] = torch.tensor([[1.0, value, 1.0]])
+    with pytest.raises(ValueError, match=r"1\.weight of x\.pth holds numbers that are not finite"):
+        load_report(model, state, source="x.pth")
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def test_shares_are_not_rounded_up():
+    model = nn.Sequential(*[nn.PReLU() for _ in range(300)])
+    state = {key: value for key, value in model.state_dict().items() if key != "7.weight"}
+    with pytest.raises(ValueError, match=r"that is 99\.66% of Sequential, and at least 100% must"):
+        load_report(model, state)
