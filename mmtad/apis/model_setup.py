@@ -11,8 +11,9 @@ from mmengine.logging import print_log
 from mmengine.utils import import_modules_from_strings
 from torch import nn
 
-from ..checkpoints import align_keys, extract_state_dict, load_report
+from ..checkpoints import align_keys, extract_state_dict, load_detector
 from ..engine.frozen_part import exactly, restore_frozen_part
+from ..engine.hooks import report_setting
 from ..registry import MODELS
 from .cli import read_config
 
@@ -155,13 +156,9 @@ def build_model(cfg: Config, checkpoint: Any, source: str) -> nn.Module:
         left_out = set(restored)
         weights = extract_state_dict(checkpoint, source)
         weights = {key: value for key, value in weights.items() if key not in left_out}
-        load_report(model, align_keys(weights, model), _min_match(cfg), source, exactly(restored))
+        option, min_match = report_setting(cfg)
+        load_detector(
+            model, checkpoint, align_keys(weights, model), source, min_match, exactly(restored),
+            option,
+        )  # fmt: skip
     return model.eval()
-
-
-def _min_match(cfg: Config) -> float:
-    """Share of the model's entries that a checkpoint must fill, as in training and test."""
-    for hook in cfg.get("custom_hooks") or []:
-        if isinstance(hook, Mapping) and str(hook.get("type")).endswith("LoadReportHook"):
-            return hook.get("min_match", 1.0)
-    return 1.0

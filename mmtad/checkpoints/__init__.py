@@ -4,6 +4,7 @@ A key table of another project is one file that calls ``register_source``, and o
 """
 
 from . import actionformer, mmaction, opentad, videomae  # noqa: F401  (register their tables)
+from .detector import describe_encoder, load_detector
 from .key_tables import KeyTable, convert, known_sources, recognise, register_source
 from .pretrained import PretrainedWeights, load_weights
 from .report import LoadReport, align_keys, load_report
@@ -15,9 +16,11 @@ __all__ = [
     "PretrainedWeights",
     "align_keys",
     "convert",
+    "describe_encoder",
     "extract_state_dict",
     "known_sources",
     "load_checkpoint_safely",
+    "load_detector",
     "load_report",
     "load_weights",
     "recognise",

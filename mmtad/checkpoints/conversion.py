@@ -11,13 +11,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .detector import ENCODER, check_adapters, check_encoder
 from .key_tables import check_source, convert, get_source, known_sources, recognise
+from .opentad import placement_of
 from .pretrained import converted_from
 from .report import LoadReport, align_keys, check_finite, check_report, compare
 from .safe_load import extract_state_dict, load_checkpoint_safely
 
 # Where a detector keeps what pre-trained files hold, the outermost first.
 _PARTS = ("", "backbone", "backbone.backbone")
+
+_REMEDY = (
+    "use a checkpoint of this architecture, name another --source, or lower --min-match if you "
+    "mean it"
+)
 
 
 def convert_checkpoint(
@@ -32,7 +39,8 @@ def convert_checkpoint(
         options: What the converter of this source takes, e.g. ``adapter_indices``.
 
     Returns:
-        ``state_dict``, and ``meta`` with ``source``, ``file`` (its name) and ``sha256``.
+        ``state_dict``, and ``meta`` with ``source``, ``file`` (its name), ``sha256``, and for
+        adapters ``encoder``, their placement.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -55,7 +63,9 @@ def convert_checkpoint(
     check_finite(weights, path)
     converted = convert(weights, source, **options)
     converted = {key: _stored(key, value, half) for key, value in converted.items()}
-    meta = dict(source=source, file=osp.basename(path), sha256=_sha256(path))
+    meta: dict[str, Any] = dict(source=source, file=osp.basename(path), sha256=_sha256(path))
+    if placement := placement_of(weights):
+        meta[ENCODER] = dict(placement=placement)
     return dict(state_dict=converted, meta=meta)
 
 
@@ -83,8 +93,9 @@ def check_fit(
 ) -> LoadReport:
     """Say what of a model a converted checkpoint fills; nothing is loaded.
 
-    A file with a detector's head must fill the whole model. Any other is compared with the part of
-    the model that such a file is for: its backbone. A file without adapters need not have any.
+    A file with a detector's head must fill the whole model, and has no adapters beside it. Any
+    other is compared with the part of the model that such a file is for: its backbone. If it has
+    no adapters, it need not.
 
     Args:
         model: What a config builds.
@@ -98,15 +109,20 @@ def check_fit(
         ValueError: If the checkpoint does not fit.
     """
     weights, meta = checkpoint["state_dict"], checkpoint["meta"]
+    check_encoder(model, checkpoint, meta["file"])
     detector = get_source(meta["source"]).detector and any(
         re.match(r"(projection|neck|head)\.", key) for key in weights
     )
     reports = {}
     for part in _PARTS[:1] if detector else _PARTS:
         with contextlib.suppress(AttributeError):
-            reports[part] = _compare(model.get_submodule(part), part, weights, meta)
+            module = model.get_submodule(part)
+            reports[part] = _compare(module, part, weights, meta, not detector)
     part = max(reports, key=lambda part: _met(reports[part]))
-    check_report(reports[part], type(model.get_submodule(part)).__name__, min_match, strict=True)
+    name = type(model.get_submodule(part)).__name__
+    check_report(reports[part], name, min_match, strict=True, remedy=_REMEDY)
+    if detector:
+        check_adapters(reports[part])
     return reports[part]
 
 
@@ -116,10 +132,10 @@ def _met(report: LoadReport) -> float:
 
 
 def _compare(
-    module: nn.Module, part: str, weights: Mapping[str, Tensor], meta: Mapping
+    module: nn.Module, part: str, weights: Mapping[str, Tensor], meta: Mapping, bare: bool
 ) -> LoadReport:
     optional = get_source(meta["source"]).need_not_have(module)
-    if not any("adapter" in key.split(".") for key in weights):
+    if bare and not any("adapter" in key.split(".") for key in weights):
         optional.append(r"(^|\.)adapter\.")
     name = f"{meta['file']} for the model's {part}" if part else meta["file"]
     return compare(module, align_keys(weights, module), name, optional)

@@ -6,7 +6,7 @@ order of the tapped blocks; here they belong to the tapped block itself.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -76,6 +76,16 @@ def from_opentad_adatad(
 
 _LADDER = re.compile(r"^(.*?)ladders\.adapters\.(\d+)\.")
 _BLOCK = re.compile(r"(?:^|\.)blocks\.(\d+)\.")
+
+
+def placement_of(keys: Iterable[str]) -> str | None:
+    """Where the adapters are, by the foreign names: ``"inside"``, ``"side"`` or None for none."""
+    for key in keys:
+        if _LADDER.match(key):
+            return "side"
+        if re.search(r"(^|\.)blocks\.\d+\.adapter\.", key):
+            return "inside"
+    return None
 
 
 def place_ladders(

@@ -92,10 +92,10 @@ class LoadReport:
 
 def _counted(what: str, names: Sequence[str], shown: int = 3) -> str:
     """``missing 5 (a, b, c, ...)``."""
-    return f"{what} {len(names)} ({_listed(names, shown)})" if names else f"{what} 0"
+    return f"{what} {len(names)} ({listed(names, shown)})" if names else f"{what} 0"
 
 
-def _listed(names: Sequence[str], shown: int = 3) -> str:
+def listed(names: Sequence[str], shown: int = 3) -> str:
     """``a, b, c, ...``."""
     return ", ".join(names[:shown]) + (", ..." if len(names) > shown else "")
 
@@ -164,22 +164,28 @@ def check_report(
             f"{report}; that is {_percent(report.ratio)} of {model_name}, and at least "
             f"{_percent(min_match)} must match: {remedy}"
         )
-    if strict and report.depths:
-        raise ValueError(
-            f"{report}: use a checkpoint of this architecture, or give {model_name} the depth of "
-            "the file"
-        )
+    if strict:
+        check_depth(report, model_name)
     if strict and (report.wrong_shape or report.empty_parts):
         random = report.empty_parts or [key for key, _, _ in report.wrong_shape]
         raise ValueError(
-            f"{report}; {model_name} would keep random weights in {_listed(random)}: use a "
+            f"{report}; {model_name} would keep random weights in {listed(random)}: use a "
             "checkpoint of this architecture, or set strict=False if you mean it"
         )
     if strict and report.missing_families:
         raise ValueError(
-            f"{report}; no block of the file has {_listed(report.missing_families)}, so "
+            f"{report}; no block of the file has {listed(report.missing_families)}, so "
             f"{model_name} would keep random weights there: use a checkpoint of this "
             "architecture, or set strict=False if you mean it"
+        )
+
+
+def check_depth(report: LoadReport, model_name: str) -> None:
+    """Raise a ValueError if file and model have different numbers of blocks."""
+    if report.depths:
+        raise ValueError(
+            f"{report}: use a checkpoint of this architecture, or give {model_name} the depth of "
+            "the file"
         )
 
 
@@ -196,7 +202,7 @@ def log_report(report: LoadReport) -> None:
     random = sorted(set(unfilled) & report.learned)
     if random:
         print_log(
-            f"NOT LOADED, {len(random)} parameters keep their random start: {_listed(random, 8)}",
+            f"NOT LOADED, {len(random)} parameters keep their random start: {listed(random, 8)}",
             "current",
             logging.WARNING,
         )

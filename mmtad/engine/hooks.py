@@ -1,12 +1,21 @@
 """Hooks where the task needs more than MMEngine's own."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import find_latest_checkpoint, set_random_seed
 
-from mmtad.checkpoints import load_report
+from mmtad.checkpoints import (
+    align_keys,
+    describe_encoder,
+    extract_state_dict,
+    load_detector,
+)
+from mmtad.checkpoints.detector import ENCODER
 from mmtad.registry import HOOKS
 
 from .frozen_part import exactly, restore_frozen_part, shared_sha256
@@ -53,13 +62,26 @@ class SeedHook(Hook):
         set_random_seed(int(mixed.generate_state(1)[0]))
 
 
+def report_setting(cfg: Mapping[str, Any]) -> tuple[str, float]:
+    """Where a config sets ``min_match`` of its ``LoadReportHook``, and the value there."""
+    for index, hook in enumerate(cfg.get("custom_hooks") or []):
+        if isinstance(hook, Mapping) and str(hook.get("type")).endswith("LoadReportHook"):
+            return f"custom_hooks.{index}.min_match", hook.get("min_match", 1.0)
+    return "min_match of LoadReportHook in custom_hooks", 1.0
+
+
 @HOOKS.register_module()
 class LoadReportHook(Hook):
     """Refuses a checkpoint that does not fit the model, instead of a line that nobody reads.
 
     MMEngine loads with ``strict=False``, so a checkpoint of another architecture leaves the model
     at its random weights. This logs one line of matched, missing, unexpected and wrong-shape
-    entries and raises below ``min_match``.
+    entries and raises below ``min_match``, and whatever that is, if trained adapters would be
+    dropped or used otherwise than in their training. For that it records in the ``meta`` of every
+    checkpoint what the weights do not tell (:func:`mmtad.checkpoints.describe_encoder`).
+
+    Unless a run is resumed, the weights are found as ``tools/infer.py`` finds them: averaged ones
+    first, below any wrapper and prefix.
 
     Where ``SlimCheckpointHook`` left the frozen backbone out, it is put back first, from its
     pre-trained file. Only entries that were put back count as "not needed from the file".
@@ -84,10 +106,20 @@ class LoadReportHook(Hook):
             source = find_latest_checkpoint(runner.work_dir)
         source = source or "the checkpoint"
         restored = restore_frozen_part(model, checkpoint, source, shared_sha256)
+        if not runner._resume:  # here MMEngine and its averaging hook look for them
+            checkpoint["state_dict"] = align_keys(extract_state_dict(checkpoint, source), model)
         weights, left_out = checkpoint.get("state_dict", checkpoint), set(restored)
         stored = {key: value for key, value in weights.items() if key not in left_out}
-        load_report(model, stored, self.min_match, source, exactly(restored))
+        option, _ = report_setting(runner.cfg)
+        load_detector(model, checkpoint, stored, source, self.min_match, exactly(restored), option)
         # The averaged weights may be those of the trained part alone (TrainableEMAHook); MMEngine's
         # EMAHook would leave the rest of its copy at random weights.
         for key, value in weights.items() if "ema_state_dict" in checkpoint else ():
             checkpoint["ema_state_dict"].setdefault(f"module.{key}", value)
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Record what the weights of the adapters do not tell."""
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        record = describe_encoder(model)
+        if record is not None:
+            checkpoint["meta"][ENCODER] = record

@@ -128,6 +128,25 @@ def test_opentad_detector_of_side_placement(foreign, convert, tmp_path, indices)
     same_outputs(build_model(cfg, load_checkpoint_safely(file), file), model)
 
 
+def test_opentad_adapters_keep_their_placement(foreign, convert, tmp_path):
+    """Inside or beside: the same names and shapes, and another model."""
+    config = tmp_path / "side.py"
+    config.write_text(SIDE.format(config=foreign.config, indices=[0, 1, 2, 3]))
+    side = foreign.build(config=config)
+    config.write_text(config.read_text().replace("SideVideoEncoder", "VideoEncoder"))
+    inside = foreign.build(config=config)
+    assert side.state_dict().keys() == inside.state_dict().keys()
+    _, file = convert(foreign.opentad(side, ladder=True), "opentad_adatad", side)
+    assert load_checkpoint_safely(file)["meta"]["encoder"] == dict(placement="side")
+    with pytest.raises(ValueError, match="trained beside the backbone, and .* inside .*SideVideoE"):
+        build_model(Config.fromfile(config), load_checkpoint_safely(file), file)
+    with pytest.raises(ValueError, match="trained beside the backbone, and this config has them"):
+        convert(foreign.opentad(side, ladder=True), "opentad_adatad", inside)
+    for source in ("opentad_adatad", "opentad_vit"):
+        with pytest.raises(ValueError, match="inside the backbone, .* beside .* to VideoEncoder"):
+            convert(foreign.opentad(inside), source, side)
+
+
 @pytest.mark.parametrize("source", ["opentad_vit", "opentad_adatad"])
 def test_opentad_encoder_alone(foreign, convert, source):
     model = foreign.build()
@@ -183,6 +202,42 @@ def test_detector_without_its_head(foreign, convert):
     state = {k: v for k, v in foreign.opentad(model).items() if "cls_head" not in k}
     with pytest.raises(ValueError, match=r"missing 2 \(head.cls_out.bias, .* of TADDetector"):
         convert(state, "opentad_adatad", model)
+
+
+def test_detector_without_its_adapters(foreign, convert):
+    """One missing or all of them: what was trained is not whole."""
+    model = foreign.build()
+    state = foreign.opentad(model)
+    for lost in (".blocks.1.adapter.", ".adapter."):
+        part = {key: value for key, value in state.items() if lost not in key}
+        with pytest.raises(ValueError, match=r"missing .*blocks\.\d\.adapter\..* must match"):
+            convert(part, "opentad_adatad", model)
+        with pytest.raises(ValueError, match=r"missing .*blocks\.\d\.adapter\.") as error:
+            convert(part, "opentad_adatad", model, min_match=0.5 if lost == ".adapter." else 1)
+    assert "no block of the file has backbone.backbone.blocks.*.adapter." in str(error.value)
+
+
+def test_detector_with_adapters_for_a_model_without(foreign, convert, tmp_path):
+    config = tmp_path / "bare.py"
+    config.write_text(
+        f"_base_ = {foreign.config!r}\nmodel = dict(backbone=dict(adapter_indices=[1]))\n"
+    )
+    state = foreign.opentad(foreign.build())
+    with pytest.raises(ValueError, match=r"foreign.pth has 9 entries of adapters that this model"):
+        convert(state, "opentad_adatad", foreign.build(config=config))
+
+
+def test_official_detector_needs_no_normaliser(foreign, convert):
+    """That project does not store it; the converted file is whole without it."""
+    model = foreign.build()
+    weights = {k: v for k, v in model.state_dict().items() if k != "head.normalizer.average"}
+    checkpoint = dict(state_dict=weights, meta=dict(source="actionformer"))
+    ours = build_model(Config.fromfile(foreign.config), checkpoint, "x.pth")
+    assert float(ours.head.normalizer.average) == 100
+    same_outputs(ours, model)
+    del weights["head.scales.0.scale"]
+    with pytest.raises(ValueError, match=r"missing 1 \(head\.scales\.0\.scale\), .* not needed"):
+        build_model(Config.fromfile(foreign.config), checkpoint, "x.pth")
 
 
 def test_values_beyond_half_precision(foreign, convert):
