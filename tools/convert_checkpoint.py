@@ -72,13 +72,13 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Read, rename, compare, write."""
     args = parse_args()
-    check_target(args.output, args.force)
+    check_target(args.output, args.force, args.input)
     checkpoint = convert_checkpoint(
         args.input, args.source, args.half, adapter_indices=args.adapter_indices
     )
     if args.config:
         print(check_fit(build(args.config), checkpoint, args.min_match))
-    write_checkpoint(checkpoint, args.output, args.force)
+    write_checkpoint(checkpoint, args.output, args.force, args.input)
     meta = checkpoint["meta"]
     print(f"{args.output}: {len(checkpoint['state_dict'])} entries of {meta['source']}")
     if not args.config:

@@ -21,7 +21,8 @@ from torch import Tensor
 
 from mmtad.apis.cli import run_cli
 from mmtad.apis.model_setup import build_model, find_classes, open_config
-from mmtad.checkpoints import load_checkpoint_safely
+from mmtad.checkpoints import describe_encoder, load_checkpoint_safely
+from mmtad.checkpoints.detector import ENCODER
 from mmtad.engine.frozen_part import file_sha256
 
 KEPT = ("epoch", "iter", "seed", "time", "mmengine_version", "experiment_name", "cfg")
@@ -87,6 +88,8 @@ def export(config: str, checkpoint: str, half: bool) -> dict[str, Any]:
     old = old if isinstance(old, Mapping) else {}
     meta = {key: old[key] for key in KEPT if key in old}
     meta.setdefault("cfg", cfg.pretty_text)
+    if encoder := describe_encoder(model):
+        meta[ENCODER] = encoder
     meta["dataset_meta"] = {**(old.get("dataset_meta") or {}), "classes": list(classes)}
     return dict(meta=meta, state_dict=weights)
 

@@ -141,18 +141,21 @@ def _compare(
     return compare(module, align_keys(weights, module), name, optional)
 
 
-def write_checkpoint(checkpoint: Mapping[str, dict], path: str, force: bool = False) -> None:
+def write_checkpoint(
+    checkpoint: Mapping[str, dict], path: str, force: bool = False, read: str = ""
+) -> None:
     """Write a checkpoint, whole or not at all.
 
     Args:
         checkpoint: From ``convert_checkpoint``.
         path: The new file.
         force: Replace the file if there is one.
+        read: The file that the weights come from, which is never replaced.
 
     Raises:
         ValueError: If the file exists, or is the one that was read.
     """
-    check_target(path, force)
+    check_target(path, force, read)
     os.makedirs(osp.dirname(osp.abspath(path)), exist_ok=True)
     unfinished = f"{path}.part"
     try:
@@ -163,9 +166,11 @@ def write_checkpoint(checkpoint: Mapping[str, dict], path: str, force: bool = Fa
             os.remove(unfinished)
 
 
-def check_target(path: str, force: bool = False) -> None:
+def check_target(path: str, force: bool = False, read: str = "") -> None:
     """Raise the errors of ``write_checkpoint`` before the work is done."""
     if osp.isdir(path):
         raise ValueError(f"{path} is a folder; name the file to write")
+    if osp.exists(path) and osp.exists(read) and osp.samefile(path, read):
+        raise ValueError(f"{path} is the file to be converted; name another file to write")
     if osp.exists(path) and not force:
         raise ValueError(f"{path} exists; name another file, or replace it with --force")

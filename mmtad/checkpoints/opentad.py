@@ -126,6 +126,11 @@ def place_ladders(
             f"adapter_indices={chosen} do not fit: the file holds {count} adapters, which need as "
             f"many different blocks out of 0 to {depth - 1}"
         )
+    if depth - 1 not in indices:
+        raise ValueError(
+            f"adapter_indices={chosen} must hold {depth - 1}: the side placement adds to the "
+            "output of the last block"
+        )
     placed = {
         _LADDER.sub(lambda m: f"{m[1]}blocks.{indices[int(m[2])]}.adapter.", key): value
         for key, value in state_dict.items()

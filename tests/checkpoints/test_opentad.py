@@ -69,6 +69,11 @@ def test_indices_that_do_not_fit(indices):
         convert(ladder(), "opentad_vit", adapter_indices=indices)
 
 
+def test_the_last_block_is_tapped_always():
+    with pytest.raises(ValueError, match=r"adapter_indices=\[0, 1\] must hold 3: the side place"):
+        convert(ladder(), "opentad_vit", adapter_indices=[0, 1])
+
+
 def test_incomplete_file():
     state = ladder(count=3)
     del state["ladders.adapters.1.gamma"]

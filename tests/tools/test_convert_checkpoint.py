@@ -109,6 +109,21 @@ def test_existing_files_are_kept(tool):
     assert len(load_checkpoint_safely(str(file))["state_dict"]["blocks.0.norm1.bias"]) == 4
 
 
+@pytest.mark.parametrize("name", ["vit.pth", "link.pth", "hard.pth"])
+def test_what_is_read_is_never_replaced(tmp_path, monkeypatch, capsys, name):
+    source = tmp_path / "vit.pth"
+    torch.save(videomae(), source)
+    (tmp_path / "link.pth").symlink_to(source)
+    (tmp_path / "hard.pth").hardlink_to(source)
+    before = source.read_bytes()
+    arguments = [str(source), str(tmp_path / name), "--source", "videomae", "--force"]
+    monkeypatch.setattr(sys, "argv", [TOOL, *arguments])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(TOOL, run_name="__main__")
+    assert end.value.code == 1 and source.read_bytes() == before
+    assert f"{name} is the file to be converted; name another file" in capsys.readouterr().err
+
+
 def test_list(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [TOOL, "--list"])
     with pytest.raises(SystemExit) as end:

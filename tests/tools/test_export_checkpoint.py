@@ -87,6 +87,7 @@ def test_export_needs_no_other_file(trained, project, tool, tmp_path):
     assert full.keys() == {"meta", "state_dict"} and "frozen_part" not in full["meta"]
     assert full["meta"]["dataset_meta"]["classes"] == ["jump", "run", "turn"]
     assert "TADDetector" in full["meta"]["cfg"]
+    assert full["meta"]["encoder"]["placement"] == "inside"
     averaged = load_checkpoint_safely(str(slim))["state_dict"]
     assert all(torch.equal(full["state_dict"][key], averaged[key]) for key in averaged)
     dtypes = {value.dtype for value in half["state_dict"].values()}
@@ -101,7 +102,16 @@ def test_export_needs_no_other_file(trained, project, tool, tmp_path):
             options = ["--out", tmp_path, "--formats", "json", "--device", "cpu"]
             status, log = tool("infer.py", config, file, video, *options)
             assert status == 0, log
-        for name, more in (("test.py", ["--work-dir", tmp_path]), ("infer.py", [video])):
+        side = config.with_name("side.py")
+        side.write_text(
+            f"_base_ = {str(config)!r}\nmodel = dict(backbone=dict(type='SideVideoEncoder', "
+            "adapter_indices=[0, 1]))\n"
+        )
+        calls = (("test.py", ["--work-dir", tmp_path]), ("infer.py", [video]))
+        for name, more in calls:
+            status, log = tool(name, side, files[0], *more)
+            assert status == 1 and "were trained inside the backbone, and this config" in log
+        for name, more in calls:
             status, log = tool(name, config, slim, *more)
             assert status == 1 and "Traceback" not in log
             assert "epoch_2.pth leaves out the frozen backbone" in log
