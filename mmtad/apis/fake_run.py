@@ -14,7 +14,7 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 
 from mmtad.registry import MODELS
 
-from .gpu_behaviour import GPUBehaviour, countable_parts
+from .gpu_behaviour import RealConstants, countable_parts
 from .storage_log import Peak, StorageLog
 
 WEIGHTS, FROZEN, GRADIENTS = "trainable weights", "frozen weights", "gradients"
@@ -67,7 +67,7 @@ def build_model(config: ConfigDict, scope: str) -> nn.Module:
     Raises:
         ValueError: If the config has arguments that the model does not take.
     """
-    with DefaultScope.overwrite_default_scope(scope), GPUBehaviour():
+    with DefaultScope.overwrite_default_scope(scope), RealConstants():
         try:
             return MODELS.build(config).train()
         except (TypeError, AssertionError) as error:
@@ -107,7 +107,6 @@ def train_step(model: nn.Module, settings: StepSettings, scope: str) -> StepMemo
             stack.callback(hook.remove)
         stack.enter_context(countable_parts(sent))
         stack.enter_context(log)
-        stack.enter_context(GPUBehaviour())
         try:
             saved = _forward_backward(model, settings, log)
         except DataDependentOutputException as error:
@@ -148,7 +147,7 @@ def _forward_backward(model: nn.Module, settings: StepSettings, log: StorageLog)
     del outputs, leaves
     saved = log.tag_rest(SAVED)
     log.phase, log.module = BACKWARD, "head"
-    torch.autograd.backward(loss)  # unlike loss.backward(), it leaves function modes active
+    loss.backward()
     return saved
 
 
@@ -156,7 +155,10 @@ def _optimiser_step(model: nn.Module, settings: StepSettings, log: StorageLog, s
     config = {"optimizer", "constructor", "paramwise_cfg"} & set(settings.optim_wrapper)
     config = {key: settings.optim_wrapper[key] for key in config}
     with DefaultScope.overwrite_default_scope(scope):
-        wrapper: OptimWrapper = build_optim_wrapper(model, dict(config, type="OptimWrapper"))
+        try:
+            wrapper: OptimWrapper = build_optim_wrapper(model, dict(config, type="OptimWrapper"))
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"optim_wrapper of the config cannot be built: {error}") from error
     optimizer = wrapper.optimizer
     for group in optimizer.param_groups:
         if "foreach" in group:  # what PyTorch chooses by itself on a GPU, unless told to fuse

@@ -1,6 +1,6 @@
 """What fake tensors on a CPU must do differently to take the memory that they would on a GPU."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -11,26 +11,28 @@ from torch.overrides import TorchFunctionMode
 
 from mmtad.models.adapters import tia
 from mmtad.models.backbones import adapted_block, recompute, side_encoder
+from mmtad.models.backbones.fused_window_attention import FusedWindowAttention
 
-WIDE = {F.layer_norm, F.group_norm, F.softmax, torch.softmax, Tensor.softmax}
 GROUPS = 3
 
 
-class GPUBehaviour(TorchFunctionMode):
-    """Fake tensors live on the CPU; this does what CUDA does differently.
-
-    Autocast on CUDA runs norms and softmax in single precision. Besides, backbones read the values
-    of a ``linspace`` in their constructors, so those are real.
-    """
+class RealConstants(TorchFunctionMode):
+    """Backbones read the values of a ``linspace`` in their constructors, so those are real."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        if func is torch.linspace:
-            return np.linspace(*args)
-        if func in WIDE and torch.is_autocast_enabled("cpu"):
+        return np.linspace(*args) if func is torch.linspace else func(*args, **(kwargs or {}))
+
+
+def widened(function: Callable) -> Callable:
+    """As autocast on CUDA runs a norm or a softmax: in single precision."""
+
+    def run(*args, **kwargs):
+        if torch.is_autocast_enabled("cpu"):
             args = tuple(a.float() if isinstance(a, Tensor) else a for a in args)
             kwargs = {k: v.float() if isinstance(v, Tensor) else v for k, v in kwargs.items()}
-        return func(*args, **kwargs)
+        return function(*args, **kwargs)
+
+    return run
 
 
 class _ClaimGPU(TorchFunctionMode):
@@ -46,7 +48,9 @@ class _ClaimGPU(TorchFunctionMode):
 def countable_parts(sent: list[int]) -> Iterator[None]:
     """Put in the place of some functions what can be counted.
 
-    Offloaded tensors are forgotten (their bytes are added to ``sent``) and come back as new ones;
+    Norms and softmax run in single precision under autocast (also where a backward pass runs them
+    once more, which function modes do not reach). Offloaded tensors are forgotten (their bytes are
+    added to ``sent``) and come back as new ones;
     the states of random generators, which fake tensors do not have, are not kept; depth-wise
     convolutions choose their precision as on a GPU. Groups of clips that pass a block one after
     another are alike and leave nothing behind, so only a few of them do.
@@ -76,6 +80,10 @@ def countable_parts(sent: list[int]) -> Iterator[None]:
         (recompute, "_draws", lambda module: False),
         (tia, "depthwise_conv", depthwise_conv),
         (adapted_block, "passing", some_groups),
+        (FusedWindowAttention, "_part", FusedWindowAttention._fused),
+        *((F, name, widened(getattr(F, name))) for name in ("layer_norm", "group_norm", "softmax")),
+        (torch, "softmax", widened(torch.softmax)),
+        (Tensor, "softmax", widened(Tensor.softmax)),
     ]
     before = [getattr(module, name) for module, name, _ in changes]
     try:

@@ -122,7 +122,7 @@ def main() -> None:
     console = Console(highlight=False, markup=False)
     if not cfg.get("model"):
         raise ValueError(f"{args.config} has no model")
-    console.print(f"{batch_shape(cfg, args.batch_size)}; planning takes up to a minute")
+    console.print(f"{batch_shape(cfg, args.batch_size)}; planning takes up to two minutes")
     memory = plan_memory(cfg, args.batch_size)
     show(memory, console)
     console.print(

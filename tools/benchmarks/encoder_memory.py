@@ -19,7 +19,7 @@ from rich.table import Table
 from torch import nn
 
 from mmtad.apis.fake_run import fake_mode
-from mmtad.apis.gpu_behaviour import GPUBehaviour
+from mmtad.apis.gpu_behaviour import RealConstants
 from mmtad.apis.storage_log import StorageLog
 from mmtad.registry import MODELS
 
@@ -53,7 +53,7 @@ def peak(encoder: dict, size: str, frames: int, resolution: int) -> int:
     """Bytes at the peak of forward and backward."""
     log = StorageLog()
     with fake_mode():
-        with GPUBehaviour():
+        with RealConstants():
             model = build(encoder, size)
         log.tag([*model.parameters(), *model.buffers()], "weights", always=True)
         if encoder["type"] == "restatement":
