@@ -19,6 +19,7 @@ from mmtad.checkpoints.detector import ENCODER
 from mmtad.registry import HOOKS
 
 from .frozen_part import exactly, restore_frozen_part, shared_sha256
+from .resuming import check_resumable
 
 
 def _set_epoch(dataset, epoch: int, seed: int) -> None:
@@ -90,7 +91,8 @@ class LoadReportHook(Hook):
         min_match: Smallest share of the model's entries that must come from the file, 0 to 1.
 
     Raises:
-        ValueError: If too little matches, or a frozen backbone cannot be put back.
+        ValueError: If too little matches, a frozen backbone cannot be put back, or a run cannot be
+            resumed from this checkpoint.
     """
 
     priority = "VERY_HIGH"
@@ -105,6 +107,8 @@ class LoadReportHook(Hook):
         if source is None and runner._resume:
             source = find_latest_checkpoint(runner.work_dir)
         source = source or "the checkpoint"
+        if runner._resume:
+            check_resumable(checkpoint, runner.optim_wrapper, source)
         restored = restore_frozen_part(model, checkpoint, source, shared_sha256)
         if not runner._resume:  # here MMEngine and its averaging hook look for them
             checkpoint["state_dict"] = align_keys(extract_state_dict(checkpoint, source), model)

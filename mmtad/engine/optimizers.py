@@ -5,18 +5,14 @@ import re
 from collections import Counter
 from typing import Any
 
-import torch
 from mmengine.logging import print_log
 from mmengine.optim import DefaultOptimWrapperConstructor
-from mmengine.utils import digit_version
 from torch import nn
 
 from mmtad.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 ROLES = ("adapter", "backbone", "detector")
 SETTINGS = {"lr", "weight_decay", "decay_all", "match"}
-# PyTorch 2.4 brought fused optimisers to the CPU.
-FUSED_EVERYWHERE = digit_version(torch.__version__) >= digit_version("2.4")
 DECAYED = (nn.Linear, nn.modules.conv._ConvNd, nn.MultiheadAttention)
 
 
@@ -60,7 +56,7 @@ class RoleOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
         # An empty paramwise_cfg would make the parent skip the groups altogether.
         super().__init__(optim_wrapper_cfg, paramwise_cfg or dict(detector=dict()))
-        if self.optimizer_cfg["type"] in ("Adam", "AdamW") and FUSED_EVERYWHERE:
+        if self.optimizer_cfg["type"] in ("Adam", "AdamW"):
             self.optimizer_cfg = dict(self.optimizer_cfg)
             self.optimizer_cfg.setdefault("fused", True)
 

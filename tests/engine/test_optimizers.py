@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from mmtad.engine import optimizers
 from mmtad.engine.optimizers import RoleOptimWrapperConstructor, role_of
 
 
@@ -106,15 +107,17 @@ def test_settings_of_a_role_are_a_dict():
         build(adapter=1e-4)
 
 
-def test_a_backbone_at_the_rate_of_the_detector_is_told(caplog):
+def test_a_backbone_at_the_rate_of_the_detector_is_told(monkeypatch):
+    messages = []
+    monkeypatch.setattr(optimizers, "print_log", lambda text, *args: messages.append(text))
     model = Detector()
     model.backbone["blocks"][0].attn.bias.requires_grad_(True)
     for settings, told in ((dict(), True), (dict(backbone=dict(lr=1e-5)), False)):
-        caplog.clear()
+        messages.clear()
         RoleOptimWrapperConstructor(
             dict(type="OptimWrapper", optimizer=dict(type="AdamW", lr=1e-4)), settings
         )(model)
-        assert ("backbone.lr for one of their own" in caplog.text) is told
+        assert ("backbone.lr for one of their own" in messages[0]) is told
 
 
 def test_bare_matrices_of_an_adapter_decay():
