@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 from mmengine.registry import DefaultScope
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmtad.registry import MODELS
 
@@ -77,3 +78,33 @@ def check_positive(owner: object, *names: str) -> None:
         value = getattr(owner, name)
         if value is not None and value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def check_adapter(adapter: dict | None, indices: Sequence[int] | None) -> None:
+    """Raise a ValueError if an adapter has no type, or there are places but no adapter."""
+    if adapter is None and indices is not None:
+        raise ValueError(
+            f"adapter_indices={indices} has no adapter to place; set adapter, e.g. to "
+            "dict(type='TIA'), or leave it out"
+        )
+    if adapter is not None and "type" not in adapter:
+        raise ValueError(f"adapter={adapter} lacks its type, e.g. type='TIA'")
+
+
+def check_batch_norms(backbone: nn.Module) -> None:
+    """Raise a ValueError if a batch norm is in training mode, where blocks are run twice."""
+    for name, module in backbone.named_modules():
+        if isinstance(module, _BatchNorm) and module.training:
+            raise ValueError(
+                f"checkpointing would count the statistics of {name} twice; set "
+                "norm_eval=True in the backbone, or checkpointing=False"
+            )
+
+
+def check_coupling(adapter: object, clip_frames: int | None, snippet_stride: int | None) -> None:
+    """Raise a ValueError if an adapter exchanges between clips where a video has one alone."""
+    if clip_frames is None or snippet_stride is not None:
+        raise ValueError(
+            f"{type(adapter).__name__} exchanges between the clips of a video, which only "
+            "representation='frame' with clip_frames has"
+        )

@@ -75,6 +75,8 @@ class Clips:
     """
 
     def __init__(self, frames: Tensor, length: int | None, stride: int | None = None) -> None:
+        if frames.dim() != 5:
+            raise ValueError(f"frames are [B, 3, T, H, W], got a shape of {tuple(frames.shape)}")
         total = frames.shape[2]
         length = length or total
         if stride is None and (total == 0 or total % length):

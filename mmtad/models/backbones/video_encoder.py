@@ -7,13 +7,20 @@ import torch
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from mmtad.registry import MODELS, WEIGHT_INITIALIZERS
 
 from .adapted_block import AdaptedBlock
-from .assembly import build_backbone, check_positive, check_representation, choose_blocks
+from .assembly import (
+    build_backbone,
+    check_adapter,
+    check_batch_norms,
+    check_coupling,
+    check_positive,
+    check_representation,
+    choose_blocks,
+)
 from .clip_groups import ClipLayout, Clips, join_groups
 from .pooling import join_streams, spatial_mean
 from .precision import check_half, half_autocast, half_dtype, halve_frozen
@@ -38,7 +45,6 @@ class VideoEncoder(BaseModule):
 
     A frozen backbone stays in eval mode during training. Its drop-path alone stays active if there
     are adapters to regularise, as in the public code. Without adapters it runs without a graph.
-
     What saves memory is described, with its cost, in docs/memory.md.
 
     Args:
@@ -117,20 +123,12 @@ class VideoEncoder(BaseModule):
         self.out_channels = self.taps.out_channels
         for parameter in self.backbone.parameters() if frozen else self.taps.unused:
             parameter.requires_grad_(False)
-        if adapter is None and adapter_indices is not None:
-            raise ValueError(
-                f"adapter_indices={adapter_indices} has no adapter to place; set adapter, e.g. to "
-                "dict(type='TIA'), or leave it out"
-            )
-        if adapter is not None and "type" not in adapter:
-            raise ValueError(f"adapter={adapter} lacks its type, e.g. type='TIA'")
-        self.adapted: list[int] = []
-        self.coupling: set[int] = set()
-        if adapter is not None:
-            count = len(self.taps.blocks)
-            wanted = self._default_indices(count) if adapter_indices is None else adapter_indices
-            self.adapted = choose_blocks(wanted, count)
-        self.after = [self._adapt(i, adapter) for i in range(len(self.taps.blocks))]
+        check_adapter(adapter, adapter_indices)
+        count = len(self.taps.blocks)
+        wanted = self._default_indices(count) if adapter_indices is None else adapter_indices
+        self.adapted = [] if adapter is None else choose_blocks(wanted, count)
+        self.coupling: set[int] = set()  # blocks that mix clips
+        self.after = [self._adapt(i, adapter) for i in range(count)]
         if self.frozen_dtype is not None:
             halve_frozen(self.backbone, self.frozen_dtype)
 
@@ -145,12 +143,9 @@ class VideoEncoder(BaseModule):
         self._check_checkpointing()
 
     def _check_checkpointing(self) -> None:
-        for name, used in (
-            ("checkpoint_every", self.checkpoint_every > 1),
-            ("offload", self.offload),
-        ):
-            if used and not self.checkpointing:
-                raise ValueError(f"{name} is a kind of checkpointing: set checkpointing=True too")
+        used = dict(checkpoint_every=self.checkpoint_every > 1, offload=self.offload)
+        for name in (name for name in used if used[name] and not self.checkpointing):
+            raise ValueError(f"{name} is a kind of checkpointing: set checkpointing=True too")
 
     def _default_indices(self, count: int) -> list[int]:
         return list(range(count))
@@ -166,11 +161,7 @@ class VideoEncoder(BaseModule):
             return module
         module.install(block)
         if module.couples_clips:
-            if self.clip_frames is None or self.snippet_stride is not None:
-                raise ValueError(
-                    f"{type(module).__name__} exchanges between the clips of a video, which "
-                    "only representation='frame' with clip_frames has"
-                )
+            check_coupling(module, self.clip_frames, self.snippet_stride)
             self.coupling.add(index)
         return None
 
@@ -216,12 +207,7 @@ class VideoEncoder(BaseModule):
                 drops = self.drops_paths and self.adapted and type(module).__name__ == "DropPath"
                 module.training = bool(drops) or "adapter" in name.split(".")
         if mode and not self.frozen and self.checkpointing:
-            for name, module in self.backbone.named_modules():
-                if isinstance(module, _BatchNorm) and module.training:
-                    raise ValueError(
-                        f"checkpointing would count the statistics of {name} twice; set "
-                        "norm_eval=True in the backbone, or checkpointing=False"
-                    )
+            check_batch_norms(self.backbone)
         return self
 
     def forward(
@@ -260,8 +246,6 @@ class VideoEncoder(BaseModule):
 
     def cut(self, frames: Tensor) -> Clips:
         """Cut frames ``[B, 3, T, H, W]`` into clips, and check the device."""
-        if frames.dim() != 5:
-            raise ValueError(f"frames are [B, 3, T, H, W], got a shape of {tuple(frames.shape)}")
         for name in ("frozen_dtype", "stream_dtype"):
             dtype = getattr(self, name)
             if dtype is not None:
@@ -279,11 +263,9 @@ class VideoEncoder(BaseModule):
         """What comes before the first block, group by group."""
         layout = self.layout(clips)
         if not self.frozen and torch.is_grad_enabled():
-            if self.checkpointing:
-                x, aside = checkpoint(self._embed, clips[:], prepare, use_reentrant=False)
-            else:
-                x, aside = self._embed(clips[:], prepare)
-            return x, aside, layout
+            if not self.checkpointing:
+                return *self._embed(clips[:], prepare), layout
+            return *checkpoint(self._embed, clips[:], prepare, use_reentrant=False), layout
         with torch.no_grad():
             parts = [self._embed(clips[g], prepare) for g in layout.groups(self.clips_per_group)]
         asides = zip(*(aside for _, aside in parts), strict=True)
@@ -304,8 +286,7 @@ class VideoEncoder(BaseModule):
         asides = [block.aside_of(aside) for block in blocks]
         groups = [block.groups(layout, self.clips_per_group) for block in blocks]
         trained = torch.is_grad_enabled() and (
-            x.requires_grad
-            or any(a.requires_grad for extra in asides for a in extra)
+            any(t.requires_grad for t in (x, *(a for extra in asides for a in extra)))
             or any(block.parameters for block in blocks)
         )
         if trained and self.checkpointing:
