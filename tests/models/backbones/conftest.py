@@ -67,3 +67,28 @@ def tiny():
         vit = staticmethod(vit_config)
 
     return Tiny
+
+
+def _encoder(adapter=True, train=False, **kwargs):
+    """A tiny encoder whose adapters, if any, are awake."""
+    torch.manual_seed(0)
+    backbone = vit_config(**{"depth": 3, **kwargs.pop("backbone", {})})
+    config = dict(type="VideoEncoder", backbone=backbone, **kwargs)
+    if adapter:
+        config["adapter"] = dict(type="TIA")
+    model = MODELS.build(config)
+    for module in model.adapters:
+        torch.nn.init.normal_(module.up_proj.weight)
+    return model.train(train)
+
+
+@pytest.fixture
+def vit():
+    """Makes the config of a backbone of three blocks."""
+    return lambda **kwargs: vit_config(**{"depth": 3, **kwargs})
+
+
+@pytest.fixture
+def encoder():
+    """Makes an encoder of three blocks; see ``_encoder``."""
+    return _encoder

@@ -4,39 +4,11 @@ import pytest
 import torch
 
 from mmtad.models.backbones import VideoEncoder
-from mmtad.registry import MODELS
 
 pytest.importorskip("mmaction")
 
 
-def vit(**kwargs):
-    config = dict(
-        type="mmaction.VisionTransformer",
-        img_size=32,
-        patch_size=16,
-        embed_dims=16,
-        depth=3,
-        num_heads=2,
-        num_frames=16,
-        norm_cfg=dict(type="LN", eps=1e-6),
-    )
-    return {**config, **kwargs}
-
-
-def encoder(adapter=True, train=False, **kwargs):
-    """A tiny encoder whose adapters, if any, are awake."""
-    torch.manual_seed(0)
-    backbone = vit(**kwargs.pop("backbone", {}))
-    config = dict(type="VideoEncoder", backbone=backbone, **kwargs)
-    if adapter:
-        config["adapter"] = dict(type="TIA")
-    model = MODELS.build(config)
-    for module in model.adapters:
-        torch.nn.init.normal_(module.up_proj.weight)
-    return model.train(train)
-
-
-def test_snippets_see_nothing_but_themselves():
+def test_snippets_see_nothing_but_themselves(vit, encoder):
     """One feature a snippet, and adapters that never look beyond it."""
     frames = torch.randn(1, 3, 64, 32, 32)
     other = frames.clone()
@@ -52,7 +24,7 @@ def test_snippets_see_nothing_but_themselves():
     torch.testing.assert_close(model(frames)[..., 3], third)
 
 
-def test_frames_may_stay_uint8():
+def test_frames_may_stay_uint8(encoder):
     frames = torch.randint(0, 256, (2, 3, 32, 32, 32), dtype=torch.uint8)
     seen = []
 
@@ -70,7 +42,7 @@ def test_frames_may_stay_uint8():
         assert seen == [(torch.uint8, 4 // calls)] * calls
 
 
-def test_the_four_tuning_modes():
+def test_the_four_tuning_modes(encoder):
     def trained(**kwargs):
         model = encoder(train=True, **kwargs)
         names = [name for name, p in model.named_parameters() if p.requires_grad]
@@ -85,7 +57,7 @@ def test_the_four_tuning_modes():
 
 @pytest.mark.parametrize("name", ["LoRA", "LongLoRA", "BiasTuning"])
 @pytest.mark.parametrize("clips_per_group", [None, 1])
-def test_tuning_inside_blocks(name, clips_per_group):
+def test_tuning_inside_blocks(vit, name, clips_per_group):
     """Recomputation in groups gives the plain run's gradients for these too."""
     frames = torch.randn(2, 3, 48, 32, 32)
     found = []
@@ -103,7 +75,7 @@ def test_tuning_inside_blocks(name, clips_per_group):
         torch.testing.assert_close(found[1][key], gradient, rtol=1e-4, atol=1e-4 * scale)
 
 
-def test_exchange_between_clips_needs_clips():
+def test_exchange_between_clips_needs_clips(vit):
     for kwargs in (dict(representation="snippet"),):
         with pytest.raises(ValueError, match="LongLoRA exchanges between the clips of a video"):
             VideoEncoder(vit(), dict(type="LongLoRA"), **kwargs)

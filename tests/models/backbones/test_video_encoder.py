@@ -14,34 +14,7 @@ from mmtad.registry import MODELS
 pytest.importorskip("mmaction")
 
 
-def vit(**kwargs):
-    config = dict(
-        type="mmaction.VisionTransformer",
-        img_size=32,
-        patch_size=16,
-        embed_dims=16,
-        depth=3,
-        num_heads=2,
-        num_frames=16,
-        norm_cfg=dict(type="LN", eps=1e-6),
-    )
-    return {**config, **kwargs}
-
-
-def encoder(adapter=True, train=False, **kwargs):
-    """A tiny encoder whose adapters, if any, are awake."""
-    torch.manual_seed(0)
-    backbone = vit(**kwargs.pop("backbone", {}))
-    config = dict(type="VideoEncoder", backbone=backbone, **kwargs)
-    if adapter:
-        config["adapter"] = dict(type="TIA")
-    model = MODELS.build(config)
-    for module in model.adapters:
-        torch.nn.init.normal_(module.up_proj.weight)
-    return model.train(train)
-
-
-def test_fresh_adapters_change_nothing():
+def test_fresh_adapters_change_nothing(vit, encoder):
     frames = torch.randn(1, 3, 32, 32, 32)
     bare = encoder(adapter=False)
     adapted = VideoEncoder(vit(), adapter=dict(type="TIA")).eval()
@@ -49,7 +22,7 @@ def test_fresh_adapters_change_nothing():
     assert torch.equal(adapted(frames, 20), bare(frames, 20))
 
 
-def test_backbone_keeps_its_names():
+def test_backbone_keeps_its_names(vit, encoder):
     own = set(MODELS.build(vit()).state_dict())
     keys = set(encoder().backbone.state_dict())
     assert own < keys
@@ -57,7 +30,7 @@ def test_backbone_keeps_its_names():
     assert "blocks.1.adapter.down_proj.weight" in keys
 
 
-def test_output_shape_and_clip_order():
+def test_output_shape_and_clip_order(encoder):
     model = encoder(adapter=False)
     frames = torch.randn(2, 3, 48, 32, 32)
     joined = model(frames)
@@ -68,7 +41,7 @@ def test_output_shape_and_clip_order():
     assert model(frames, 7).shape == (2, 16, 7)
 
 
-def test_clips_meet_only_in_the_adapters():
+def test_clips_meet_only_in_the_adapters(encoder):
     frames = torch.randn(2, 3, 32, 32, 32)
     other = frames.clone()
     other[0, :, 15] += 1  # last frame of the first clip of the first video
@@ -82,7 +55,7 @@ def test_clips_meet_only_in_the_adapters():
     assert changed(encoder()) == [[True, True], [False, False]]
 
 
-def test_frozen_backbone_trains_adapters_only():
+def test_frozen_backbone_trains_adapters_only(encoder):
     model = encoder(train=True, adapter_indices=[1, -1])
     assert model.adapted == [1, 2]
     assert all(p.requires_grad == (".adapter." in name) for name, p in model.named_parameters())
@@ -95,7 +68,7 @@ def test_frozen_backbone_trains_adapters_only():
     assert all(p.grad is not None for adapter in model.adapters for p in adapter.parameters())
 
 
-def test_fine_tuning_reaches_every_parameter():
+def test_fine_tuning_reaches_every_parameter(encoder):
     model = encoder(train=True, frozen=False)
     model(torch.randn(1, 3, 16, 32, 32)).square().sum().backward()
     without = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
@@ -104,7 +77,7 @@ def test_fine_tuning_reaches_every_parameter():
     assert model.backbone.blocks[0].training
 
 
-def test_frozen_without_adapters_has_no_graph():
+def test_frozen_without_adapters_has_no_graph(encoder):
     model = encoder(adapter=False, train=True, backbone=dict(drop_path_rate=0.9))
     frames = torch.randn(1, 3, 16, 32, 32)
     features = model(frames, 16)
@@ -113,7 +86,7 @@ def test_frozen_without_adapters_has_no_graph():
     assert not any(module.training for module in model.backbone.modules())
 
 
-def test_drop_path_stays_active_in_frozen_blocks():
+def test_drop_path_stays_active_in_frozen_blocks(encoder):
     model = encoder(
         train=True, backbone=dict(drop_path_rate=0.5, drop_rate=0.5, attn_drop_rate=0.5)
     )
@@ -127,7 +100,7 @@ def test_drop_path_stays_active_in_frozen_blocks():
 
 
 @pytest.mark.parametrize("frozen", [True, False])
-def test_checkpointing_gives_equal_gradients(frozen):
+def test_checkpointing_gives_equal_gradients(encoder, frozen):
     frames = torch.randn(2, 3, 32, 32, 32)
     gradients = []
     for checkpointing in (False, True):
@@ -149,7 +122,7 @@ def test_checkpointing_gives_equal_gradients(frozen):
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
-def test_bf16_autocast(checkpointing):
+def test_bf16_autocast(encoder, checkpointing):
     model = encoder(train=True, checkpointing=checkpointing)
     frames = torch.randn(1, 3, 32, 32, 32)
     reference = model(frames, 8)
@@ -160,7 +133,7 @@ def test_bf16_autocast(checkpointing):
     assert all(p.grad.isfinite().all() for adapter in model.adapters for p in adapter.parameters())
 
 
-def test_copies_are_independent():
+def test_copies_are_independent(encoder):
     """MMEngine's EMAHook trains one model and averages a deep copy of it."""
     model = encoder()
     twin = copy.deepcopy(model)
@@ -174,14 +147,14 @@ def test_copies_are_independent():
     assert not torch.equal(twin(frames), before)
 
 
-def test_init_weights_keeps_adapters_the_identity():
+def test_init_weights_keeps_adapters_the_identity(vit):
     model = VideoEncoder(vit(), adapter=dict(type="TIA"))
     model.init_weights()
     assert not model.adapters[0].up_proj.weight.any()
     assert model.backbone.blocks[0].mlp.layers[1].weight.std() < 0.03  # the backbone's init_cfg
 
 
-def test_init_weights_reads_the_pretrained_backbone(tmp_path):
+def test_init_weights_reads_the_pretrained_backbone(vit, tmp_path):
     recognizer = {f"backbone.{k}": v + 1 for k, v in MODELS.build(vit()).state_dict().items()}
     recognizer["cls_head.fc_cls.weight"] = torch.zeros(3, 16)
     torch.save(dict(state_dict=recognizer, meta=dict(epoch=1)), tmp_path / "vit.pth")
@@ -199,20 +172,20 @@ def test_init_weights_reads_the_pretrained_backbone(tmp_path):
     assert not model.backbone.blocks[0].norm1.weight.any()
 
 
-def test_init_weights_refuses_another_architecture(tmp_path):
+def test_init_weights_refuses_another_architecture(vit, tmp_path):
     torch.save(MODELS.build(vit(embed_dims=32)).state_dict(), tmp_path / "wide.pth")
     model = VideoEncoder(vit(), pretrained=str(tmp_path / "wide.pth"))
     with pytest.raises(ValueError, match=r"wide\.pth: matched 0/.*use a checkpoint of this arch"):
         model.init_weights()
 
 
-def test_missing_mmaction_is_named(monkeypatch):
+def test_missing_mmaction_is_named(encoder, monkeypatch):
     monkeypatch.setattr("mmtad.models.backbones.assembly.find_spec", lambda name: None)
     with pytest.raises(ImportError, match="comes from MMAction2, which is not installed"):
         encoder()
 
 
-def test_bad_arguments():
+def test_bad_arguments(encoder):
     with pytest.raises(ValueError, match="40 frames cannot be cut into clips of 16"):
         encoder()(torch.zeros(1, 3, 40, 32, 32))
     with pytest.raises(ValueError, match=r"holds 5, but the backbone has 3 blocks; use 0 to 2"):
@@ -231,7 +204,7 @@ def test_bad_arguments():
         (1408, 40, 16, 44_746_280),
     ],
 )
-def test_adapter_totals_of_videomae(width, depth, heads, total, monkeypatch):
+def test_adapter_totals_of_videomae(vit, width, depth, heads, total, monkeypatch):
     backbone = vit(img_size=224, embed_dims=width, depth=depth, num_heads=heads)
     with_values = functools.partial(torch.linspace, device="cpu")  # the backbone reads its values
     monkeypatch.setattr(torch, "linspace", with_values)
@@ -242,7 +215,7 @@ def test_adapter_totals_of_videomae(width, depth, heads, total, monkeypatch):
 
 
 @pytest.mark.parametrize("autocast", [False, True])
-def test_checkpointing_saves_memory(shared, autocast, monkeypatch):
+def test_checkpointing_saves_memory(encoder, shared, autocast, monkeypatch):
     """Peak live bytes of forward and backward, counted without computing anything."""
     path = shared / "tools" / "peak_memory.py"
     spec = importlib.util.spec_from_file_location("peak_memory", path)
