@@ -18,6 +18,7 @@ from .annotations import (
     read_database,
     select_subset,
 )
+from .block_lists import resolve_block_list
 from .items import check_lengths, ground_truth, make_items, trainable
 from .transforms.loading import VideoReadError, probe_video
 from .worker_state import SampleClock, SharedFlags
@@ -58,7 +59,7 @@ class TADDataset(BaseDataset):
         window_overlap: Share of a sliding window that the next one repeats, in [0, 1).
         crop_ratio: Share that a random window keeps of a video shorter than a window.
         min_visible: Share of an action that a training window must show to count it.
-        block_list: Ids of videos to leave out.
+        block_list: Ids of videos to leave out, a name of ``BLOCK_LISTS`` or a text file of ids.
         ignore_labels: Labels to leave out.
         drop_empty: Leave out items without an action; None does so in training only.
         pipeline: Transforms.
@@ -93,7 +94,7 @@ class TADDataset(BaseDataset):
         window_overlap: float = 0.5,
         crop_ratio: tuple[float, float] | None = (0.9, 1.0),
         min_visible: float = 0.5,
-        block_list: Collection[str] = (),
+        block_list: str | Collection[str] = (),
         ignore_labels: Collection[str] = ("Ambiguous",),
         drop_empty: bool | None = None,
         pipeline: Sequence[dict | Any] = (),
@@ -120,7 +121,7 @@ class TADDataset(BaseDataset):
         self.video_suffix = video_suffix
         self.subset = subset
         self.window_overlap = window_overlap
-        self.block_list = frozenset(map(str, block_list))
+        self.block_list = resolve_block_list(block_list)
         self.ignore_labels = frozenset(ignore_labels)
         self.drop_empty = not test_mode if drop_empty is None else drop_empty
         self.seed = seed
