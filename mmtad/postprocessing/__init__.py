@@ -1,4 +1,11 @@
 from .detection import DetectionPostProcessor
-from .score_fusion import VideoScores, fuse_video_scores, load_video_scores
+from .score_fusion import fuse_video_scores
+from .video_score_formats import THUMOS14_CLASS_IDS, VideoScores, load_video_scores
 
-__all__ = ["DetectionPostProcessor", "VideoScores", "fuse_video_scores", "load_video_scores"]
+__all__ = [
+    "THUMOS14_CLASS_IDS",
+    "DetectionPostProcessor",
+    "VideoScores",
+    "fuse_video_scores",
+    "load_video_scores",
+]

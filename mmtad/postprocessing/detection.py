@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ..ops import batched_nms, segment_voting
 from ..registry import TASK_UTILS
-from .score_fusion import check_fusion, fuse_video_scores, load_video_scores
+from .score_fusion import check_fusion, fuse_video_scores
+from .video_score_formats import load_video_scores
 
 _NMS_OPTIONS = {
     "soft_nms": {"decay", "sigma", "iou_threshold", "min_score", "class_agnostic", "max_per_class"},

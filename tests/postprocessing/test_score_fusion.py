@@ -9,9 +9,10 @@ from mmengine.structures import InstanceData
 from mmtad.evaluation import DetectionMetric
 from mmtad.postprocessing import (
     DetectionPostProcessor,
+    VideoScores,
     fuse_video_scores,
     load_video_scores,
-    score_fusion,
+    video_score_formats,
 )
 
 CLASSES = ["run", "jump", "swim"]
@@ -111,8 +112,8 @@ def test_files(tmp_path, file):
 
 
 def test_another_format_is_one_function(file, monkeypatch):
-    reader = {"rows": lambda path: (["run"], {"a": [0.5]})}
-    monkeypatch.setattr(score_fusion, "LOADERS", reader)
+    reader = {"rows": lambda path: VideoScores(str(path), ("run",), {"a": [0.5]})}
+    monkeypatch.setattr(video_score_formats, "LOADERS", reader)
     assert load_video_scores(file, "rows").look_up("a", ["run"]).tolist() == [0.5]
 
 
