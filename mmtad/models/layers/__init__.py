@@ -11,10 +11,12 @@ from .masked_conv import (
 )
 from .position import AbsolutePosition, sinusoid_table
 from .presets import PRESETS, PyramidPreset, resolve_preset
+from .sgp import SGP_INITS, MaskedGroupNorm, SGPBlock, SGPLayer, resolve_sgp_init
 from .transformer_block import ConvTransformerBlock, MaskedConvAttention
 
 __all__ = [
     "PRESETS",
+    "SGP_INITS",
     "AbsolutePosition",
     "ChannelLayerNorm",
     "ConvTransformerBlock",
@@ -22,14 +24,18 @@ __all__ = [
     "MaskedConv1d",
     "MaskedConvAttention",
     "MaskedConvUnit",
+    "MaskedGroupNorm",
     "MaskedMaxPool1d",
     "PyramidPreset",
+    "SGPBlock",
+    "SGPLayer",
     "ScaledDropPath",
     "downsample_mask",
     "fill_padding",
     "global_attention",
     "local_attention",
     "resolve_preset",
+    "resolve_sgp_init",
     "sinusoid_table",
     "zero_padding",
 ]

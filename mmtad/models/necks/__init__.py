@@ -1,4 +1,12 @@
 from .conv_transformer import ConvTransformerProjection
+from .pyramid_projection import PyramidProjection
+from .sgp_pyramid import SGPProjection
 from .temporal_fpn import FPN1D, FPNIdentity
 
-__all__ = ["FPN1D", "ConvTransformerProjection", "FPNIdentity"]
+__all__ = [
+    "FPN1D",
+    "ConvTransformerProjection",
+    "FPNIdentity",
+    "PyramidProjection",
+    "SGPProjection",
+]
