@@ -67,6 +67,28 @@ def ground_truth(records: Sequence[VideoRecord]) -> dict[str, dict]:
     }
 
 
+def annotated_item(
+    record: VideoRecord, labels: Mapping[str, int], test_mode: bool
+) -> dict[str, Any]:
+    """What every item of a video holds: its annotation and the number of its (first) window.
+
+    Args:
+        record: Annotation of the video.
+        labels: Number of each class.
+        test_mode: Keep segments without length.
+    """
+    segments = record.segments if test_mode else trainable(record)
+    return dict(
+        video_id=record.video_id,
+        duration=record.duration,
+        gt_segments=np.array([one[:2] for one in segments], np.float32).reshape(-1, 2),
+        gt_labels=np.array([labels[one[2]] for one in segments], np.int64),
+        test_mode=test_mode,
+        window_start=0,
+        window_index=0,
+    )
+
+
 def make_items(
     record: VideoRecord,
     path: str,
@@ -90,19 +112,12 @@ def make_items(
     Returns:
         One item, or one per sliding window.
     """
-    segments = record.segments if test_mode else trainable(record)
     item = dict(
-        lengths,
-        video_id=record.video_id,
+        annotated_item(record, labels, test_mode),
+        **lengths,
         video_path=path,
-        duration=record.duration,
         fps=record.fps,
         total_frames=record.frames,
-        gt_segments=np.array([one[:2] for one in segments], np.float32).reshape(-1, 2),
-        gt_labels=np.array([labels[one[2]] for one in segments], np.int64),
-        test_mode=test_mode,
-        window_start=0,
-        window_index=0,
     )
     if lengths["sampling"] != "sliding":
         return [item]

@@ -76,7 +76,7 @@ def test_pipeline():
 def logged(monkeypatch):
     """What the modules of the dataset write to the log, in this process."""
     messages = []
-    for module in ("annotations", "base"):
+    for module in ("annotations", "annotated"):
         monkeypatch.setattr(
             f"mmtad.datasets.{module}.print_log",
             lambda text, *args, **kwargs: messages.append(text),
