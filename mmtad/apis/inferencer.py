@@ -150,7 +150,9 @@ class TADInferencer:
             if not windows:
                 raise VideoReadError(text)
             print_log(text, "current", logging.WARNING)
-        final = self.post_processor(windows, video_id=video_id, classes=self.classes)
+        final = self.post_processor(
+            windows, video_id=video_id, classes=self.classes, duration=info["duration"]
+        )
         return self._name_labels(final)
 
     @torch.inference_mode()

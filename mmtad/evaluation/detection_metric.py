@@ -37,9 +37,10 @@ class DetectionMetric(BaseMetric):
 
     Args:
         post_processor: Config of a callable in ``TASK_UTILS`` that turns the windows of one video
-            (list of ``InstanceData`` in seconds) into its detections, called with ``video_id`` and
-            ``classes`` by name. If it has ``check_videos(video_ids, classes)``, that is called
-            before the first window. None joins the windows and sorts by score.
+            (list of ``InstanceData`` in seconds) into its detections, called with ``video_id``,
+            ``classes`` and ``duration`` (seconds, None if unknown) by name. If it has
+            ``check_videos(video_ids, classes)``, that is called before the first window. None joins
+            the windows and sorts by score.
         tiou_thresholds: Fractions in (0, 1]. Defaults to THUMOS14's 0.3 to 0.7.
         ann_file: ActivityNet-style annotation to compare with. Defaults to None, the dataset's own.
         subset: Subset of ``ann_file`` to evaluate. Defaults to None, all videos.
@@ -165,7 +166,9 @@ class DetectionMetric(BaseMetric):
     ) -> InstanceData:
         if self.post_processor is None:
             return _join(windows)
-        return self.post_processor(windows, video_id=video, classes=classes)
+        database = (self.dataset_meta or {}).get("ground_truth", {}).get("database", {})
+        duration = database.get(video, {}).get("duration")
+        return self.post_processor(windows, video_id=video, classes=classes, duration=duration)
 
     @property
     def dataset_meta(self) -> dict | None:

@@ -116,6 +116,7 @@ def suppress(
     num_groups,
     method,
     iou_threshold,
+    iou_slope,
     sigma,
     min_score,
     max_per_group,
@@ -131,7 +132,8 @@ def suppress(
         groups: ``[N]`` int64 groups, each of 0 to ``num_groups - 1`` with at least one segment.
         num_groups: Number of groups.
         method: ``HARD``, ``LINEAR`` or ``GAUSSIAN``.
-        iou_threshold: Least overlap that counts for ``HARD`` and ``LINEAR``.
+        iou_threshold: Least overlap that counts.
+        iou_slope: Added to it per length of the better segment.
         sigma: Width of ``GAUSSIAN``.
         min_score: Segments whose score is or falls below are dropped.
         max_per_group: At most this many segments are kept per group.
@@ -172,6 +174,7 @@ def suppress(
         count += 1
         room[group] -= 1
         start, end, length = starts[top], ends[top], lengths[top]
+        least = iou_threshold + iou_slope * length
         for run in range(first[group], first[group + 1]):
             stop = bounds[run + 1]
             for j in range(_first_beyond(reach, bounds[run], stop, start), stop):
@@ -181,13 +184,14 @@ def suppress(
                 if not alive[j] or inter <= 0:
                     continue
                 iou = inter / (length + lengths[j] - inter)
+                if iou < least:
+                    continue
                 if method == GAUSSIAN:
                     scores[j] *= math.exp(-(iou * iou) / sigma)
-                elif iou >= iou_threshold:
-                    if method == LINEAR:
-                        scores[j] *= one - iou
-                    else:
-                        alive[j] = False
+                elif method == LINEAR:
+                    scores[j] *= one - iou
+                else:
+                    alive[j] = False
                 if scores[j] < min_score:
                     alive[j] = False
     return kept[:count], kept_scores[:count]

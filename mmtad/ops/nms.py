@@ -3,13 +3,16 @@
 The work is done on the CPU whatever the device of the input; results go back to that device.
 """
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from ._nms_kernels import GAUSSIAN, HARD, LINEAR, suppress, vote
 
-_METHODS = {"nms": HARD, "linear": LINEAR, "gaussian": GAUSSIAN}
+_METHODS = {"nms": HARD, "linear": LINEAR, "gaussian": GAUSSIAN, "improved_gaussian": GAUSSIAN}
+_SOFT = tuple(name for name, loop in _METHODS.items() if loop != HARD)
 
 
 def nms(
@@ -54,20 +57,30 @@ def soft_nms(
     iou_threshold: float = 0.5,
     min_score: float = 0.001,
     max_keep: int | None = None,
+    iou_slope: float = 0.4,
+    duration: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Lower the scores of segments that overlap better ones.
 
-    `Soft-NMS <https://arxiv.org/abs/1704.04503>`_, for the two kinds of decay given there.
+    `Soft-NMS <https://arxiv.org/abs/1704.04503>`_ with the two kinds of decay given there, and
+    the one with which the code of `BMN <https://arxiv.org/abs/1907.09702>`_ keeps many proposals
+    around long actions for the sake of recall.
 
     Args:
         segments: ``[N, 2]`` start and end in any unit.
         scores: ``[N]``, >= 0.
         method: ``gaussian``: times ``exp(-tIoU^2 / sigma)``; ``linear``: times ``1 - tIoU`` from
-            ``iou_threshold`` on.
-        sigma: Width of ``gaussian``.
-        iou_threshold: Only for ``linear``.
+            ``iou_threshold`` on; ``improved_gaussian``: as ``gaussian``, but only where the tIoU is
+            at least ``iou_threshold + iou_slope * w``, with ``w`` the length of the better segment
+            as a fraction of the video. BMN: ``sigma`` 0.4, ``iou_threshold`` 0.5, ``iou_slope``
+            0.4.
+        sigma: Width of ``gaussian`` and ``improved_gaussian``.
+        iou_threshold: Without effect on ``gaussian``.
         min_score: Segments whose score is or falls below are dropped.
         max_keep: At most this many are kept; None for all.
+        iou_slope: Only for ``improved_gaussian``.
+        duration: Length of the video in the unit of the segments, only for
+            ``improved_gaussian``.
 
     Returns:
         ``(keep, scores)``: int64 ``[M]`` indices into the input and the lowered scores ``[M]``,
@@ -77,7 +90,7 @@ def soft_nms(
         ValueError: As in :func:`batched_nms`.
     """
     if method == "nms":
-        raise ValueError("soft_nms knows 'gaussian' and 'linear'; call nms to drop overlaps")
+        raise ValueError(f"soft_nms knows {_SOFT}; call nms to drop overlaps")
     return batched_nms(
         segments,
         scores,
@@ -87,6 +100,8 @@ def soft_nms(
         sigma=sigma,
         min_score=min_score,
         max_total=max_keep,
+        iou_slope=iou_slope,
+        duration=duration,
     )
 
 
@@ -102,17 +117,20 @@ def batched_nms(
     min_score: float = 0.001,
     max_per_class: int | None = None,
     max_total: int | None = None,
+    iou_slope: float = 0.4,
+    duration: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """:func:`nms` or :func:`soft_nms` within each class, or over all of them.
 
-    For the tIoU 1e-6 is added to each length, as in the public code of the field; segments without
-    a positive length overlap nothing. float64 input is computed in float64, any other in float32.
+    For the tIoU 1e-6 is added to each length, as in the public code of the field (of the video, for
+    ``improved_gaussian``); segments without a positive length overlap nothing. float64 input is
+    computed in float64, any other in float32.
 
     Args:
         segments: ``[N, 2]`` start and end in any unit.
         scores: ``[N]``, >= 0.
         labels: ``[N]`` classes; None only when ``class_agnostic``.
-        method: ``gaussian``, ``linear`` or ``nms``.
+        method: ``gaussian``, ``linear``, ``improved_gaussian`` or ``nms``.
         class_agnostic: Compare all segments instead of those of one class.
         iou_threshold: See :func:`nms`; without effect on ``gaussian``.
         sigma: See :func:`soft_nms`.
@@ -120,6 +138,8 @@ def batched_nms(
         max_per_class: At most this many are kept of each class (in all, when ``class_agnostic``);
             None for all.
         max_total: At most this many are kept in all; None for all.
+        iou_slope: See :func:`soft_nms`.
+        duration: See :func:`soft_nms`.
 
     Returns:
         ``(keep, scores)``: int64 ``[M]`` indices into the input and the lowered scores ``[M]``,
@@ -137,6 +157,12 @@ def batched_nms(
     if min(limits, default=0) < 0:
         raise ValueError(f"a cap on the number of segments must be >= 0, got {min(limits)}")
     starts, ends, values = _arrays(segments, scores)
+    if method == "improved_gaussian":
+        if duration is None or not 0 < duration < math.inf:
+            raise ValueError(f"improved_gaussian needs the duration of the video, got {duration}")
+        starts, ends = starts / float(duration), ends / float(duration)
+    elif method == "gaussian":
+        iou_threshold = 0.0
     groups, num_groups = np.zeros(len(starts), np.int64), 1
     if not class_agnostic:
         if labels is None or labels.shape != scores.shape:
@@ -154,6 +180,7 @@ def batched_nms(
         num_groups,
         _METHODS[method],
         real(iou_threshold),
+        real(iou_slope if method == "improved_gaussian" else 0.0),
         real(sigma),
         real(min_score),
         len(starts) if max_per_class is None else max_per_class,

@@ -12,10 +12,9 @@ from ..registry import TASK_UTILS
 from .score_fusion import check_fusion, fuse_video_scores
 from .video_score_formats import load_video_scores
 
-_NMS_OPTIONS = {
-    "soft_nms": {"decay", "sigma", "iou_threshold", "min_score", "class_agnostic", "max_per_class"},
-    "nms": {"iou_threshold", "min_score", "class_agnostic", "max_per_class"},
-}
+_COMMON = {"iou_threshold", "min_score", "class_agnostic", "max_per_class"}
+_NMS_OPTIONS = {"soft_nms": {"decay", "sigma", "iou_slope", *_COMMON}, "nms": _COMMON}
+_DECAYS = ("gaussian", "linear", "improved_gaussian")
 _VOTING_OPTIONS = {"iou_threshold", "iou_weighted"}
 _FUSION_OPTIONS = {"file", "format", "topk", "method"}
 
@@ -62,10 +61,11 @@ class DetectionPostProcessor:
     (:func:`fuse_video_scores`).
 
     Args:
-        nms: ``dict(type='soft_nms', decay='gaussian' | 'linear', sigma=0.5, iou_threshold=0.5,
-            min_score=0.001, class_agnostic=False, max_per_class=None)``, or ``dict(type='nms',
-            iou_threshold=0.5, ...)`` without ``decay`` and ``sigma`` and with ``min_score=0``; None
-            suppresses nothing.
+        nms: ``dict(type='soft_nms', decay='gaussian' | 'linear' | 'improved_gaussian', sigma=0.5,
+            iou_threshold=0.5, min_score=0.001, class_agnostic=False, max_per_class=None)``, or
+            ``dict(type='nms', iou_threshold=0.5, ...)`` without ``decay`` and ``sigma`` and with
+            ``min_score=0``; None suppresses nothing. ``improved_gaussian`` takes ``iou_slope=0.4``
+            too (:func:`mmtad.ops.soft_nms`) and needs to be told the duration of each video.
         voting: ``dict(iou_threshold=..., iou_weighted=False)`` or None. It needs a class-agnostic
             ``nms``.
         pre_nms_topk: Number of segments of a video that go into the suppression; None for all.
@@ -141,6 +141,7 @@ class DetectionPostProcessor:
         windows: Sequence[InstanceData],
         video_id: str | None = None,
         classes: Sequence[str] | None = None,
+        duration: float | None = None,
     ) -> InstanceData:
         """Give the detections of one video.
 
@@ -149,6 +150,7 @@ class DetectionPostProcessor:
                 ``scores`` float ``[N]`` >= 0 and ``labels`` int64 ``[N]``; may be empty.
             video_id: Id of the video, for ``video_scores``.
             classes: Class names in the order of the labels, for ``video_scores``.
+            duration: Length of the video in seconds, for the decay ``improved_gaussian``.
 
         Returns:
             ``segments`` float32 ``[M, 2]`` in seconds, ``scores`` float32 ``[M]`` descending,
@@ -171,7 +173,12 @@ class DetectionPostProcessor:
             final.segments, final.scores = segments[keep], scores[keep]
         else:
             keep, final.scores = batched_nms(
-                segments, scores, labels, max_total=self.max_per_video, **self.nms
+                segments,
+                scores,
+                labels,
+                max_total=self.max_per_video,
+                duration=duration,
+                **self.nms,
             )
             final.segments = segments[keep]
             if self.voting is not None:
@@ -211,8 +218,10 @@ def _read_nms(nms: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "nms":
         return {"method": "nms", "min_score": 0.0, **options}
     method = options.pop("decay", "gaussian")
-    if method not in ("gaussian", "linear"):
-        raise ValueError(f"the decay of soft_nms must be 'gaussian' or 'linear', got {method!r}")
+    if method not in _DECAYS:
+        raise ValueError(f"the decay of soft_nms must be one of {_DECAYS}, got {method!r}")
+    if "iou_slope" in options and method != "improved_gaussian":
+        raise ValueError(f"iou_slope belongs to the decay 'improved_gaussian', got {method!r}")
     return {"method": method, **options}
 
 

@@ -95,7 +95,7 @@ class StubPostProcessor:
 
     calls = []
 
-    def __call__(self, windows, video_id, classes):
+    def __call__(self, windows, video_id, classes, duration):
         StubPostProcessor.calls.append([w.scores.tolist() for w in windows])
         joined = InstanceData.cat(windows)
         return joined[joined.scores.argmax().reshape(1)] if len(joined) else joined
