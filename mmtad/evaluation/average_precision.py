@@ -6,6 +6,8 @@ it overlaps most, if the tIoU reaches the threshold (true positive), else it is 
 is the area under the precision envelope over recall.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
@@ -37,6 +39,75 @@ def check_tiou_thresholds(tiou_thresholds: ArrayLike) -> FloatArray:
     if len(set(thresholds.tolist())) != thresholds.size:
         raise ValueError(f"a tIoU threshold is given twice: {thresholds.tolist()}")
     return thresholds
+
+
+@dataclass(frozen=True)
+class RankedDetections:
+    """Detections by class and falling score, and the annotated actions that each may match.
+
+    Args:
+        order: ``[N]`` index of each ranked detection in the given order.
+        labels: ``[N]`` class index, rising; -1 for a class without ground truth.
+        videos: ``[N]`` index of the video; -1 for a video without ground truth.
+        segments: ``[N, 2]`` start and end in seconds.
+        first: ``[N]`` detection i may match the rows ``first[i]`` to ``last[i]`` (excluded) of
+            ``gt_segments``, the actions of its class and video.
+        last: ``[N]``.
+        gt_segments: ``[M, 2]`` grouped by class and video, in the given order within a group.
+    """
+
+    order: IntArray
+    labels: IntArray
+    videos: IntArray
+    segments: FloatArray
+    first: IntArray
+    last: IntArray
+    gt_segments: FloatArray
+
+    def class_bounds(self, num_classes: int) -> IntArray:
+        """``[K + 1]``: the detections of class k are the rows ``bounds[k]`` to ``bounds[k+1]``."""
+        return np.searchsorted(self.labels, np.arange(num_classes + 1), side="left")
+
+
+def rank_detections(
+    gt_videos: IntArray,
+    gt_labels: IntArray,
+    gt_segments: FloatArray,
+    pred_videos: IntArray,
+    pred_labels: IntArray,
+    pred_segments: FloatArray,
+    pred_scores: FloatArray,
+) -> RankedDetections:
+    """Sort detections and annotated actions; equals keep the order in which they are given.
+
+    Args:
+        gt_videos: ``[M]``, and the other arguments as in :func:`average_precision`.
+        gt_labels: ``[M]``.
+        gt_segments: ``[M, 2]``.
+        pred_videos: ``[N]``.
+        pred_labels: ``[N]``.
+        pred_segments: ``[N, 2]``.
+        pred_scores: ``[N]``.
+
+    Returns:
+        The sorted arrays.
+    """
+    num_videos = 1 + max(int(gt_videos.max(initial=-1)), int(pred_videos.max(initial=-1)))
+    gt_keys = gt_labels * num_videos + gt_videos
+    gt_order = np.argsort(gt_keys, kind="stable")
+    gt_keys = gt_keys[gt_order]
+    order = np.lexsort((-pred_scores, pred_labels))
+    labels, videos = pred_labels[order], pred_videos[order]
+    pred_keys = np.where((labels < 0) | (videos < 0), -1, labels * num_videos + videos)
+    return RankedDetections(
+        order=order,
+        labels=labels,
+        videos=videos,
+        segments=np.ascontiguousarray(pred_segments[order], dtype=np.float64),
+        first=np.searchsorted(gt_keys, pred_keys, side="left"),
+        last=np.searchsorted(gt_keys, pred_keys, side="right"),
+        gt_segments=np.ascontiguousarray(gt_segments[gt_order], dtype=np.float64),
+    )
 
 
 def interpolated_average_precision(matched: BoolArray, num_gt: int) -> FloatArray:
@@ -94,23 +165,11 @@ def average_precision(
         ValueError: If a threshold is out of range.
     """
     thresholds = check_tiou_thresholds(tiou_thresholds)
-    num_videos = 1 + max(int(gt_videos.max(initial=-1)), int(pred_videos.max(initial=-1)))
-    # Ground truth grouped by (class, video), detections by class and falling score; the sorts are
-    # stable, which keeps the order of equals.
-    gt_keys = gt_labels * num_videos + gt_videos
-    gt_order = np.argsort(gt_keys, kind="stable")
-    gt_keys = gt_keys[gt_order]
-    order = np.lexsort((-pred_scores, pred_labels))
-    labels, videos = pred_labels[order], pred_videos[order]
-    pred_keys = np.where((labels < 0) | (videos < 0), -1, labels * num_videos + videos)
-    matched = _match(
-        np.ascontiguousarray(pred_segments[order], dtype=np.float64),
-        np.searchsorted(gt_keys, pred_keys, side="left"),
-        np.searchsorted(gt_keys, pred_keys, side="right"),
-        np.ascontiguousarray(gt_segments[gt_order], dtype=np.float64),
-        thresholds,
+    ranked = rank_detections(
+        gt_videos, gt_labels, gt_segments, pred_videos, pred_labels, pred_segments, pred_scores
     )
-    bounds = np.searchsorted(labels, np.arange(num_classes + 1), side="left")
+    matched = _match(ranked.segments, ranked.first, ranked.last, ranked.gt_segments, thresholds)
+    bounds = ranked.class_bounds(num_classes)
     num_gt = np.bincount(gt_labels, minlength=num_classes)
     ap = np.full((num_classes, len(thresholds)), np.nan)
     for k in np.flatnonzero(num_gt):

@@ -8,9 +8,12 @@ import numpy as np
 from .average_precision import FloatArray, IntArray, average_precision, check_tiou_thresholds
 from .files import Source
 from .ground_truth import GroundTruth, load_ground_truth
-from .predictions import load_predictions
+from .predictions import Predictions, load_predictions
+from .thumos_precision import thumos_average_precision
 
 THUMOS_TIOU_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
+STYLES = ("activitynet", "thumos", "thumos_kit")
+AMBIGUOUS = "Ambiguous"  # THUMOS14's label of actions that may or may not be one of its classes
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class DetectionReport:
         num_instances: ``[K]`` annotated actions of each class.
         num_videos: Evaluated videos.
         num_predictions: Detections compared, unknown labels included.
+        style: How AP was computed, see :func:`evaluate_detections`.
     """
 
     classes: list[str]
@@ -32,6 +36,7 @@ class DetectionReport:
     num_instances: IntArray
     num_videos: int
     num_predictions: int
+    style: str = "activitynet"
 
     def summary(self) -> dict[str, float]:
         """Mean over classes per threshold, and over those: ``{"mAP@0.50": .., "mAP": ..}``."""
@@ -51,11 +56,12 @@ def evaluate_detections(
     tiou_thresholds: float | Sequence[float] = THUMOS_TIOU_THRESHOLDS,
     subset: str | None = None,
     *,
+    style: str = "activitynet",
     ignore_labels: Collection[str] = (),
     blocked_videos: Collection[str] = (),
     drop_duplicates: bool = True,
 ) -> dict[str, float]:
-    """Mean average precision of a result file, ActivityNet style (interpolated AP).
+    """Mean average precision of a result file; interpolated AP (ActivityNet style) by default.
 
     The classes are those of the ground truth. Detections of other classes are left out (counted in
     a warning), never mistaken for another class. Detections on videos outside the ground truth
@@ -69,6 +75,12 @@ def evaluate_detections(
         predictions: ActivityNet results, path or dict; see :func:`load_predictions`.
         tiou_thresholds: Fractions in (0, 1]. Defaults to THUMOS14's 0.3 to 0.7.
         subset: Name of the subset to evaluate; None takes all videos.
+        style: ``"activitynet"``, the evaluation that papers on all benchmarks report today.
+            ``"thumos"``: AP without interpolation, false positives that touch a segment labelled
+            ``Ambiguous`` (or one of ``ignore_labels``) skipped, and no second choice for a
+            detection whose best action is taken. ``"thumos_kit"``: the same AP with the matching
+            of the THUMOS14 evaluation kit, annotation by annotation, behind the numbers of papers
+            before about 2018. See :mod:`mmtad.evaluation.thumos_precision`.
         ignore_labels: Labels to leave out on both sides, such as ``["Ambiguous"]`` of THUMOS14.
         blocked_videos: Videos to leave out on both sides.
         drop_duplicates: Count repeated annotations once (same video and label, both ends within
@@ -89,6 +101,7 @@ def evaluate_detections(
         predictions,
         tiou_thresholds,
         subset,
+        style=style,
         ignore_labels=ignore_labels,
         blocked_videos=blocked_videos,
         drop_duplicates=drop_duplicates,
@@ -101,6 +114,7 @@ def detection_report(
     tiou_thresholds: float | Sequence[float] = THUMOS_TIOU_THRESHOLDS,
     subset: str | None = None,
     *,
+    style: str = "activitynet",
     ignore_labels: Collection[str] = (),
     blocked_videos: Collection[str] = (),
     drop_duplicates: bool = True,
@@ -108,22 +122,46 @@ def detection_report(
     """Compute the AP of every class; arguments and errors of :func:`evaluate_detections`."""
     check_tiou_thresholds(tiou_thresholds)
     annotations = load_ground_truth(
-        ground_truth, subset, ignore_labels, blocked_videos, drop_duplicates
+        ground_truth,
+        subset,
+        labels_to_ignore(style, ignore_labels),
+        blocked_videos,
+        drop_duplicates,
     )
-    return compare(annotations, predictions, tiou_thresholds)
+    return compare(annotations, predictions, tiou_thresholds, style)
+
+
+def labels_to_ignore(style: str, ignore_labels: Collection[str]) -> Collection[str]:
+    """Labels that are no class under a style: those given, in the THUMOS styles Ambiguous too.
+
+    Args:
+        style: See :func:`evaluate_detections`.
+        ignore_labels: Labels given by the user.
+
+    Raises:
+        ValueError: If the style is unknown.
+    """
+    if style not in STYLES:
+        raise ValueError(f"style must be one of {', '.join(STYLES)}, got {style!r}")
+    if style == "activitynet" or isinstance(ignore_labels, str):
+        return ignore_labels
+    return {*ignore_labels, AMBIGUOUS}
 
 
 def compare(
     ground_truth: GroundTruth,
     predictions: Source,
     tiou_thresholds: float | Sequence[float] = THUMOS_TIOU_THRESHOLDS,
+    style: str = "activitynet",
 ) -> DetectionReport:
     """AP of every class against an already loaded ground truth.
 
     Args:
-        ground_truth: Annotated actions.
+        ground_truth: Annotated actions, in the THUMOS styles loaded with
+            :func:`labels_to_ignore`.
         predictions: ActivityNet results, path or dict.
         tiou_thresholds: Fractions in (0, 1].
+        style: See :func:`evaluate_detections`.
 
     Returns:
         The report.
@@ -133,23 +171,9 @@ def compare(
         ValueError: If the predictions or a threshold are invalid, or there is no annotated action.
     """
     thresholds = check_tiou_thresholds(tiou_thresholds)
-    if not ground_truth.classes:
-        raise ValueError(
-            f"{ground_truth.name} has no annotated action in its {len(ground_truth.video_ids)} "
-            "evaluated videos, so mAP is undefined; choose a subset with annotations"
-        )
+    ground_truth.require_actions("mAP")
     detections = load_predictions(predictions, ground_truth)
-    ap = average_precision(
-        ground_truth.videos,
-        ground_truth.labels,
-        ground_truth.segments,
-        detections.videos,
-        detections.labels,
-        detections.segments,
-        detections.scores,
-        thresholds,
-        len(ground_truth.classes),
-    )
+    ap = _average_precision(ground_truth, detections, thresholds, style)
     return DetectionReport(
         classes=ground_truth.classes,
         tiou_thresholds=tuple(thresholds.tolist()),
@@ -157,6 +181,32 @@ def compare(
         num_instances=np.bincount(ground_truth.labels, minlength=len(ground_truth.classes)),
         num_videos=len(ground_truth.video_ids),
         num_predictions=len(detections.scores),
+        style=style,
+    )
+
+
+def _average_precision(
+    ground_truth: GroundTruth, detections: Predictions, thresholds: FloatArray, style: str
+) -> FloatArray:
+    arrays = (
+        ground_truth.videos,
+        ground_truth.labels,
+        ground_truth.segments,
+        detections.videos,
+        detections.labels,
+        detections.segments,
+        detections.scores,
+    )
+    num_classes = len(ground_truth.classes)
+    if style == "activitynet":
+        return average_precision(*arrays, thresholds, num_classes)
+    return thumos_average_precision(
+        *arrays,
+        ground_truth.ignored_videos,
+        ground_truth.ignored_segments,
+        thresholds,
+        num_classes,
+        matching="detections" if style == "thumos" else "annotations",
     )
 
 

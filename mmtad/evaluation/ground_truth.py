@@ -3,7 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ class GroundTruth:
         segments: ``[M, 2]`` start and end in seconds.
         ignored_labels: Labels left out on purpose, also of the predictions.
         blocked_videos: Videos left out on purpose, also of the predictions.
+        ignored_videos: ``[A]`` index into ``video_ids`` of each segment with an ignored label.
+        ignored_segments: ``[A, 2]`` start and end of these segments in seconds.
     """
 
     name: str
@@ -38,6 +40,20 @@ class GroundTruth:
     segments: FloatArray
     ignored_labels: frozenset[str] = frozenset()
     blocked_videos: frozenset[str] = frozenset()
+    ignored_videos: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    ignored_segments: FloatArray = field(default_factory=lambda: np.zeros((0, 2)))
+
+    def require_actions(self, measure: str) -> None:
+        """Make sure that something is annotated.
+
+        Raises:
+            ValueError: If no evaluated video has an annotated action.
+        """
+        if not self.classes:
+            raise ValueError(
+                f"{self.name} has no annotated action in its {len(self.video_ids)} evaluated "
+                f"videos, so {measure} is undefined; choose a subset with annotations"
+            )
 
 
 def load_ground_truth(
@@ -81,14 +97,15 @@ def load_ground_truth(
             "check the file, the subset and the block list"
         )
     rows: list[tuple[int, str, float, float]] = []
+    aside: list[tuple[int, float, float]] = []
     empty = duplicates = 0
     for index, video in enumerate(video_ids):
         kept: dict[str, list[tuple[float, float]]] = defaultdict(list)
         for annotation in _annotations(database[video], video, name):
             label, start, end = _parse(annotation, video, name)
             if label in ignored:
-                continue
-            if start == end:
+                aside.append((index, start, end))
+            elif start == end:
                 empty += 1
             elif drop_duplicates and _is_duplicate((start, end), kept[label]):
                 duplicates += 1
@@ -112,6 +129,8 @@ def load_ground_truth(
         segments=np.array([row[2:] for row in rows], dtype=np.float64).reshape(-1, 2),
         ignored_labels=ignored,
         blocked_videos=blocked,
+        ignored_videos=np.array([row[0] for row in aside], dtype=np.int64),
+        ignored_segments=np.array([row[1:] for row in aside], dtype=np.float64).reshape(-1, 2),
     )
 
 

@@ -76,44 +76,6 @@ def test_tie_order_moves_only_tied_data(shared):
     assert 0 < abs(forward - backward) < 2e-3
 
 
-CBR_MAP = {0.1: 60.81, 0.3: 50.18, 0.4: 41.31, 0.5: 31.33, 0.6: 19.53, 0.7: 10.20}
-
-
-@pytest.fixture(scope="module")
-def thumos_text(shared):
-    """THUMOS14 test ground truth and class names by id, from the original text files."""
-    database = {}
-    for path in sorted((shared / "data/thumos14/original_txt/test").glob("*_test.txt")):
-        for line in path.read_text().split("\n"):
-            if line.strip():
-                video, start, end = line.split()
-                actions = database.setdefault(video, {"subset": "test", "annotations": []})
-                label = path.name.removesuffix("_test.txt")
-                # Text on purpose: files of the field hold numbers as text.
-                actions["annotations"].append({"segment": [start, end], "label": label})
-    index = (shared / "data/thumos14/afsd/Class Index_Detection.txt").read_text()
-    return {"database": database}, dict(line.split() for line in index.strip().split("\n"))
-
-
-@pytest.mark.parametrize("tiou", CBR_MAP)
-def test_published_predictions_on_thumos14(shared, thumos_text, tiou):
-    ground_truth, names = thumos_text
-    assert len(ground_truth["database"]) == 213
-    path = shared / f"data/predictions/cbr/CBR_THUMOS-14_IoU{tiou}.txt.gz"
-    results = {}
-    for line in gzip.open(path, "rt"):
-        video, start, end, label, score = line.split()
-        # 1,771 detections of these files end before they start: misses, which we refuse to guess.
-        segment = [float(start), max(float(start), float(end))]
-        results.setdefault(video, []).append(
-            {"segment": segment, "label": names[label], "score": float(score)}
-        )
-    result = evaluate_detections(
-        ground_truth, {"results": results}, tiou, ignore_labels=["Ambiguous"]
-    )
-    assert round(100 * result["mAP"], 2) == CBR_MAP[tiou]
-
-
 def activitynet_validation(shared):
     path = shared / "data/activitynet/tsp/activitynet_v1-3_valid_tsp_groundtruth.csv.gz"
     database = {}
