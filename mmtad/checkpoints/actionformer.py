@@ -1,7 +1,7 @@
 """Key tables of ActionFormer: the authors' repository and OpenTAD."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor
 
@@ -46,9 +46,16 @@ OPENTAD_RULES = (
 _LINEAR = re.compile(r"\.(attn\.(query|key|value|proj)|mlp_in|mlp_out)\.weight$")
 
 
-def _convert(
-    state_dict: Mapping[str, Tensor], rules: tuple[tuple[str, str], ...]
-) -> dict[str, Tensor]:
+def rename(state_dict: Mapping[str, Tensor], rules: Iterable[tuple[str, str]]) -> dict[str, Tensor]:
+    """Rename the weights of a detector and give norms, scales and linear layers our shapes.
+
+    Args:
+        state_dict: Weights under their foreign names.
+        rules: (pattern, replacement) pairs that every key goes through in order.
+
+    Returns:
+        Weights under our names; keys that no rule meets keep theirs.
+    """
     converted = {}
     for key, value in state_dict.items():
         for pattern, replacement in rules:
@@ -71,7 +78,10 @@ def _reshape(key: str, value: Tensor) -> Tensor:
     "actionformer",
     about="ActionFormer: the authors' repository (happyharrycn/actionformer_release)",
     detector=True,
-    signature=(r"^(module\.)?backbone\.(embd|stem|branch)\.", r"^(module\.)?cls_head\."),
+    signature=(
+        r"^(module\.)?backbone\.(stem|branch)\.\d+\.(ln1|attn)\.",
+        r"^(module\.)?cls_head\.",
+    ),
     optional=(r"(^|\.)normalizer\.average$",),
 )
 def from_actionformer(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -86,14 +96,17 @@ def from_actionformer(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Returns:
         Weights under our names; keys without a counterpart keep theirs.
     """
-    return _convert(state_dict, OFFICIAL_RULES)
+    return rename(state_dict, OFFICIAL_RULES)
 
 
 @register_source(
     "opentad_actionformer",
     about="OpenTAD ActionFormer: projection, neck and head, on features",
     detector=True,
-    signature=(r"^(module\.)?rpn_head\.", r"^(module\.)?projection\."),
+    signature=(
+        r"^(module\.)?projection\.(stem|branch)\.\d+\.(ln1|attn)\.",
+        r"^(module\.)?rpn_head\.",
+    ),
 )
 def from_opentad_actionformer(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the weights of OpenTAD's ActionFormer to those of ``TADDetector``.
@@ -107,4 +120,4 @@ def from_opentad_actionformer(state_dict: Mapping[str, Tensor]) -> dict[str, Ten
         Weights under our names; keys without a counterpart, those of a backbone among them, keep
         theirs.
     """
-    return _convert(state_dict, OPENTAD_RULES)
+    return rename(state_dict, OPENTAD_RULES)

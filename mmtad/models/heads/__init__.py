@@ -7,11 +7,21 @@ from .anchor_free import (
     init_class_prior,
     select_candidates,
 )
+from .boundary_map import BoundaryMapOutputs
+from .boundary_map_head import BoundaryMapHead
+from .proposal_extractors import BoundaryMatchingExtractor, SubGraphAlignment
+from .trident_head import TridentHead, TridentOutputs
 
 __all__ = [
     "ActionFormerHead",
     "AnchorFreeOutputs",
+    "BoundaryMapHead",
+    "BoundaryMapOutputs",
+    "BoundaryMatchingExtractor",
     "ConvTower",
+    "SubGraphAlignment",
+    "TridentHead",
+    "TridentOutputs",
     "concat_levels",
     "decode_offsets",
     "init_class_prior",

@@ -1,6 +1,8 @@
 """The anchor-free head of ActionFormer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import accumulate
 
 import torch
 import torch.nn.functional as F
@@ -175,19 +177,39 @@ class ActionFormerHead(BaseModule):
         instances: Sequence[InstanceData],
     ) -> dict[str, Tensor]:
         """Compute the losses of given raw outputs; see :meth:`loss`."""
-        logits, offsets = map(concat_levels, outputs)
         valid = torch.cat(list(masks), dim=1)
         classes, distances = self.get_targets(outputs, instances)
-        positive = (classes.sum(-1) > 0) & valid
-        normalizer = self.normalizer(positive.sum())
-        smooth = self.label_smoothing
-        targets = classes * (1 - smooth) + smooth / (self.num_classes + 1)
-        loss_cls = self.loss_cls(logits, targets, valid) / normalizer
-        loss_reg = self.loss_reg(offsets, distances, positive) / normalizer
+        classes = classes * valid[..., None]
+        normalizer = self.normalizer((classes.sum(-1) > 0).sum())
+        sums = self.loss_sums(outputs, classes, distances, valid)
+        loss_cls, loss_reg = (value / normalizer for value in sums)
         weight = self.loss_weight
         if weight == "auto":
             weight = loss_cls.detach() / loss_reg.detach().clamp(min=0.01)
         return dict(loss_cls=loss_cls, loss_reg=loss_reg * weight)
+
+    def loss_sums(
+        self, outputs: AnchorFreeOutputs, classes: Tensor, distances: Tensor, valid: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Sum both losses over the points.
+
+        Args:
+            outputs: Raw outputs.
+            classes: ``[B, S, K]``, multi-hot; all zero = background or padding.
+            distances: ``[B, S, 2]`` over the stride.
+            valid: Bool ``[B, S]``.
+
+        Returns:
+            Classification and regression, scalars.
+        """
+        loss_cls = self.loss_cls(concat_levels(outputs.class_logits), self.smoothed(classes), valid)
+        positive = classes.sum(-1) > 0
+        return loss_cls, self.loss_reg(concat_levels(outputs.offsets), distances, positive)
+
+    def smoothed(self, classes: Tensor) -> Tensor:
+        """Apply label smoothing to classes ``[..., K]``."""
+        epsilon = self.label_smoothing
+        return classes * (1 - epsilon) + epsilon / (self.num_classes + 1)
 
     @torch.no_grad()
     def get_targets(
@@ -233,21 +255,42 @@ class ActionFormerHead(BaseModule):
             ``labels`` int64 ``[N]``.
         """
         outputs = self(features, masks)
-        sizes = [mask.shape[1] for mask in masks]
-        sizes = sizes if self.topk_per_level else [sum(sizes)]
+        points, distances = torch.cat(self._points(outputs)), self.distances(outputs)
         valid = torch.cat(list(masks), dim=1)
         scores = concat_levels(outputs.class_logits).sigmoid().masked_fill(~valid[..., None], 0.0)
-        segments = decode_offsets(torch.cat(self._points(outputs)), concat_levels(outputs.offsets))
+        sizes = [mask.shape[1] for mask in masks] if self.topk_per_level else [len(points)]
+
+        def segments(sample: int, first: int, chosen: Tensor, labels: Tensor) -> Tensor:
+            chosen = chosen + first
+            return decode_offsets(points[chosen], distances(sample, chosen, labels))
+
         results = []
-        for sample_segments, sample_scores in zip(segments, scores, strict=True):
+        for sample, sample_scores in enumerate(scores):
             groups = [
-                select_candidates(s, p, self.score_threshold, self.pre_nms_topk, self.min_duration)
-                for s, p in zip(
-                    sample_segments.split(sizes), sample_scores.split(sizes), strict=True
+                select_candidates(
+                    partial(segments, sample, end - len(part)),
+                    part,
+                    self.score_threshold,
+                    self.pre_nms_topk,
+                    self.min_duration,
                 )
+                for part, end in zip(sample_scores.split(sizes), accumulate(sizes), strict=True)
             ]
             results.append(InstanceData.cat(groups))
         return results
+
+    def distances(self, outputs: AnchorFreeOutputs) -> Callable[..., Tensor]:
+        """Prepare the predicted distances to start and end.
+
+        Args:
+            outputs: Raw outputs.
+
+        Returns:
+            A function of samples, points and classes, indices ``[N]`` each (or one number), to
+            distances over the stride ``[N, 2]``. Here they do not depend on the class.
+        """
+        offsets = concat_levels(outputs.offsets)
+        return lambda samples, points, labels: offsets[samples, points]
 
     def _points(self, outputs: AnchorFreeOutputs) -> list[Tensor]:
         reference = outputs.offsets[0]

@@ -1,7 +1,7 @@
 """Pieces that point-based heads share."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -109,12 +109,17 @@ def decode_offsets(points: Tensor, offsets: Tensor) -> Tensor:
 
 
 def select_candidates(
-    segments: Tensor, scores: Tensor, score_threshold: float, topk: int, min_duration: float
+    segments: Tensor | Callable[[Tensor, Tensor], Tensor],
+    scores: Tensor,
+    score_threshold: float,
+    topk: int,
+    min_duration: float,
 ) -> InstanceData:
     """Keep the best (point, class) pairs of one sample.
 
     Args:
-        segments: ``[S, 2]`` in steps.
+        segments: ``[S, 2]`` in steps; or, where they depend on the class, a function from the
+            chosen points ``[N]`` and their classes ``[N]`` to ``[N, 2]``.
         scores: ``[S, K]`` probabilities.
         score_threshold: Pairs must score above this.
         topk: At most this many pairs are kept.
@@ -130,8 +135,7 @@ def select_candidates(
     best, order = flat[pairs].sort(descending=True, stable=True)
     pairs = pairs[order[:topk]]
     best = best[:topk]
-    chosen = segments[pairs // num_classes]
+    points, labels = pairs // num_classes, pairs % num_classes
+    chosen = segments(points, labels) if callable(segments) else segments[points]
     keep = chosen[:, 1] - chosen[:, 0] > min_duration
-    return InstanceData(
-        segments=chosen[keep], scores=best[keep], labels=(pairs % num_classes)[keep]
-    )
+    return InstanceData(segments=chosen[keep], scores=best[keep], labels=labels[keep])

@@ -21,6 +21,11 @@ class PyramidPreset:
             together.
         min_duration: Drop candidates that are not longer than this, in steps. Negative keeps all of
             them.
+        mask_boundary_logits: The start and end responses of TriDet are zero at padded steps, as
+            they are before the first step. Otherwise they are what the convolution gives there.
+        boundary_prior: The start and end classifiers of TriDet start with the prior of the
+            classifier. Under a softmax a common bias does nothing, except that the zeros that stand
+            in for steps outside the sequence look more likely by it.
     """
 
     remask_activations: bool
@@ -28,12 +33,38 @@ class PyramidPreset:
     norm_eps: float
     topk_per_level: bool
     min_duration: float
+    mask_boundary_logits: bool
+    boundary_prior: bool
 
 
 PRESETS = {
-    "padding_free": PyramidPreset(True, True, 1e-5, topk_per_level=False, min_duration=0.0),
-    "official": PyramidPreset(False, False, 1e-5, topk_per_level=True, min_duration=0.05),
-    "opentad": PyramidPreset(True, False, 1e-6, topk_per_level=False, min_duration=-1.0),
+    "padding_free": PyramidPreset(
+        remask_activations=True,
+        isolate_padding=True,
+        norm_eps=1e-5,
+        topk_per_level=False,
+        min_duration=0.0,
+        mask_boundary_logits=True,
+        boundary_prior=False,
+    ),
+    "official": PyramidPreset(
+        remask_activations=False,
+        isolate_padding=False,
+        norm_eps=1e-5,
+        topk_per_level=True,
+        min_duration=0.05,
+        mask_boundary_logits=True,
+        boundary_prior=True,
+    ),
+    "opentad": PyramidPreset(
+        remask_activations=True,
+        isolate_padding=False,
+        norm_eps=1e-6,
+        topk_per_level=False,
+        min_duration=-1.0,
+        mask_boundary_logits=False,
+        boundary_prior=False,
+    ),
 }
 
 
@@ -41,9 +72,9 @@ def resolve_preset(name: str) -> PyramidPreset:
     """Look up a preset.
 
     Args:
-        name: ``"padding_free"`` (ours, the default everywhere), ``"official"`` (the authors'
-            ActionFormer repository) or ``"opentad"``. A checkpoint gives its published numbers only
-            under the preset of the code that trained it.
+        name: ``"padding_free"`` (ours, the default everywhere), ``"official"`` (the repository of
+            the method's authors, ActionFormer or TriDet) or ``"opentad"``. A checkpoint gives its
+            published numbers only under the preset of the code that trained it.
 
     Returns:
         The behaviour behind the name.

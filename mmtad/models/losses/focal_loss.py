@@ -46,16 +46,20 @@ class SigmoidFocalLoss(nn.Module):
         self.alpha = alpha
         self.gamma = gamma
 
-    def forward(self, logits: Tensor, targets: Tensor, valid: Tensor) -> Tensor:
+    def forward(
+        self, logits: Tensor, targets: Tensor, valid: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
         """Sum the loss.
 
         Args:
             logits: ``[..., K]``.
             targets: ``[..., K]`` in [0, 1].
             valid: Bool ``[...]``; other elements give neither loss nor gradient.
+            weights: ``[..., K]``, factors of the elements; None for 1.
 
         Returns:
             Scalar.
         """
         loss = sigmoid_focal_loss(logits, targets, self.alpha, self.gamma)
+        loss = loss if weights is None else loss * weights
         return loss.masked_fill(~valid[..., None], 0.0).sum()
