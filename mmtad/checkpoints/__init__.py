@@ -3,7 +3,14 @@
 A key table of another project is one file that calls ``register_source``, and one import below.
 """
 
-from . import actionformer, mmaction, opentad, tridet, videomae  # noqa: F401  (register tables)
+from . import (  # noqa: F401  (register their tables)
+    actionformer,
+    boundary_map,
+    mmaction,
+    opentad,
+    tridet,
+    videomae,
+)
 from .detector import describe_encoder, load_detector
 from .key_tables import KeyTable, convert, known_sources, recognise, register_source
 from .pretrained import PretrainedWeights, load_weights

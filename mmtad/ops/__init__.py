@@ -1,3 +1,19 @@
+from .boundary_sampling import BoundarySampling, boundary_sample_points, proposal_segments
 from .nms import batched_nms, nms, segment_voting, soft_nms
+from .roi_align1d import align_sample_points, roi_align1d
+from .sparse_sum import SamplePoints, SparseSum, sampled_projection
 
-__all__ = ["batched_nms", "nms", "segment_voting", "soft_nms"]
+__all__ = [
+    "BoundarySampling",
+    "SamplePoints",
+    "SparseSum",
+    "align_sample_points",
+    "boundary_sample_points",
+    "proposal_segments",
+    "roi_align1d",
+    "sampled_projection",
+    "batched_nms",
+    "nms",
+    "segment_voting",
+    "soft_nms",
+]

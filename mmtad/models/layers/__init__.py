@@ -1,5 +1,6 @@
 from .attention import global_attention, local_attention
 from .drop_path import LevelScale, ScaledDropPath
+from .gcnext import GCNeXt, gather_steps, mean_of_neighbours, nearest_steps
 from .masked_conv import (
     ChannelLayerNorm,
     MaskedConv1d,
@@ -20,6 +21,7 @@ __all__ = [
     "AbsolutePosition",
     "ChannelLayerNorm",
     "ConvTransformerBlock",
+    "GCNeXt",
     "LevelScale",
     "MaskedConv1d",
     "MaskedConvAttention",
@@ -32,8 +34,11 @@ __all__ = [
     "ScaledDropPath",
     "downsample_mask",
     "fill_padding",
+    "gather_steps",
     "global_attention",
     "local_attention",
+    "mean_of_neighbours",
+    "nearest_steps",
     "resolve_preset",
     "resolve_sgp_init",
     "sinusoid_table",

@@ -1,11 +1,21 @@
+from .boundary_matching import (
+    BalancedBCELoss,
+    BalancedL2Loss,
+    balanced_bce_loss,
+    balanced_l2_loss,
+)
 from .focal_loss import SigmoidFocalLoss, sigmoid_focal_loss
 from .loss_normalizer import LossNormalizer
 from .segment_iou_loss import OffsetIoULoss, offset_iou_loss
 
 __all__ = [
+    "BalancedBCELoss",
+    "BalancedL2Loss",
     "LossNormalizer",
     "OffsetIoULoss",
     "SigmoidFocalLoss",
+    "balanced_bce_loss",
+    "balanced_l2_loss",
     "offset_iou_loss",
     "sigmoid_focal_loss",
 ]
