@@ -23,7 +23,7 @@ HARD, LINEAR, GAUSSIAN = 0, 1, 2
 # Segments are grouped by the binary exponent of their length, clipped to -30 and 30.
 _EXPONENT = 30
 # Added to lengths when overlaps are computed for suppression, as in all public code of the field.
-_LENGTH_EPS = 1e-6
+LENGTH_EPS = 1e-6
 
 
 def compile_loop(function: Callable) -> Callable:
@@ -145,7 +145,7 @@ def suppress(
     """
     order, bounds, reach, first = _length_runs(starts, ends, by_start, groups, num_groups)
     starts, ends, scores = starts[order], ends[order], scores[order]
-    one, eps = scores.dtype.type(1), scores.dtype.type(_LENGTH_EPS)
+    one, eps = scores.dtype.type(1), scores.dtype.type(LENGTH_EPS)
     lengths = ends - starts + eps
     keys = scores.copy()
     alive = scores >= min_score

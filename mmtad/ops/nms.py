@@ -9,9 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ._nms_dense import suppress_dense
 from ._nms_kernels import GAUSSIAN, HARD, LINEAR, suppress, vote
 
 _METHODS = {"nms": HARD, "linear": LINEAR, "gaussian": GAUSSIAN, "improved_gaussian": GAUSSIAN}
+# Groups up to about this size are faster with the dense loop.
+_SMALL_GROUP = 256
 _SOFT = tuple(name for name, loop in _METHODS.items() if loop != HARD)
 
 
@@ -170,22 +173,28 @@ def batched_nms(
             raise ValueError(f"{len(starts)} segments need as many labels, got the shape {shape}")
         classes, groups = np.unique(labels.detach().cpu().numpy(), return_inverse=True)
         num_groups = len(classes)
+    max_total = len(starts) if max_total is None else max_total
+    max_per_group = max_total if max_per_class is None else min(max_per_class, max_total)
     real = values.dtype.type
-    keep, lowered = suppress(
-        starts,
-        ends,
-        values,
-        np.argsort(starts),
-        groups,
-        num_groups,
+    options = (
         _METHODS[method],
         real(iou_threshold),
         real(iou_slope if method == "improved_gaussian" else 0.0),
         real(sigma),
         real(min_score),
-        len(starts) if max_per_class is None else max_per_class,
-        len(starts) if max_total is None else max_total,
+        max_per_group,
     )
+    sizes = np.bincount(groups)
+    if np.dot(sizes, sizes) <= _SMALL_GROUP * len(starts):
+        lowered = suppress_dense(starts, ends, values, groups, num_groups, *options)
+        keep = np.flatnonzero(lowered >= 0)
+        keep = keep[np.argsort(-lowered[keep], kind="stable")[:max_total]]
+        lowered = lowered[keep]
+    else:
+        order = np.argsort(starts)
+        keep, lowered = suppress(
+            starts, ends, values, order, groups, num_groups, *options, max_total
+        )
     return (
         torch.from_numpy(keep).to(segments.device),
         torch.from_numpy(lowered).to(scores),

@@ -1,4 +1,6 @@
+import importlib
 import math
+import resource
 
 import numpy as np
 import pytest
@@ -6,6 +8,13 @@ import torch
 
 from mmtad.ops import batched_nms, nms, segment_voting, soft_nms
 from mmtad.ops._nms_kernels import compile_loop
+
+
+@pytest.fixture(autouse=True, params=["dense", "sorted"])
+def loop(request, monkeypatch):
+    """Both loops, whatever the size of the groups."""
+    size = math.inf if request.param == "dense" else -1
+    monkeypatch.setattr(importlib.import_module("mmtad.ops.nms"), "_SMALL_GROUP", size)
 
 
 def random_segments(n, seed=0, clusters=5, dtype=torch.float64):
@@ -291,3 +300,16 @@ def test_kernels_compile_where_no_cache_folder_can_be_found():
     scope: dict = {}
     exec("def double(x):\n    return 2 * x", scope)  # has no source file, so no place for a cache
     assert compile_loop(scope["double"])(4) == 8
+
+
+def test_memory_grows_linearly(monkeypatch):
+    monkeypatch.undo()  # the loop that the size of the groups asks for
+    segments, scores = random_segments(60_000, clusters=5_000)
+    labels = torch.arange(60_000) % 300
+    segments = segments + 1000 * labels[:, None]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    batched_nms(segments, scores, labels)
+    keep, _ = soft_nms(segments, scores)
+    segment_voting(segments[keep], segments, scores, 0.5)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak
+    assert grown < 100 * 1024  # KiB; one matrix of all pairs would take 27 GiB

@@ -1,5 +1,7 @@
 """Suppression and voting beside the compiled operators of OpenTAD and ActionFormer."""
 
+import importlib
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,12 @@ from mmtad.ops import batched_nms, nms, segment_voting, soft_nms
 PEERS = ["nms_opentad", "nms_actionformer"]
 INPUTS = ["n10", "n60_ties", "n200", "n500_1cls", "n2000"]
 METHODS = {0: "nms", 1: "linear", 2: "gaussian", 3: "improved_gaussian"}
+
+
+@pytest.fixture(params=[256, -1], ids=["dense", "sorted"])
+def loop(request, monkeypatch):
+    """The loop that the size of the groups asks for, or always the one for large groups."""
+    monkeypatch.setattr(importlib.import_module("mmtad.ops.nms"), "_SMALL_GROUP", request.param)
 
 
 def sorted_rows(segments, scores, labels):
@@ -43,7 +51,7 @@ def run_setting(segments, scores, labels, setting, iou_weighted):
 
 @pytest.mark.parametrize("peer", PEERS)
 @pytest.mark.parametrize("name", INPUTS)
-def test_equal_to_public_code(golden, peer, name):
+def test_equal_to_public_code(golden, loop, peer, name):
     _, io, case = golden(peer)
     segments, scores, labels = (io["inputs"][name][key] for key in ("segs", "scores", "labels"))
     assert len(case["config"]) == {"nms_opentad": 18, "nms_actionformer": 15}[peer]
@@ -81,7 +89,7 @@ def raw_options(key):
 
 @pytest.mark.parametrize("peer", PEERS)
 @pytest.mark.parametrize("name", ["n10", "n200", "n500_1cls"])
-def test_equal_to_the_operators_of_public_code(golden, peer, name):
+def test_equal_to_the_operators_of_public_code(golden, loop, peer, name):
     _, io, _ = golden(peer)
     segments, scores = io["inputs"][name]["segs"], io["inputs"][name]["scores"]
     raw = io["raw"][name]
@@ -98,7 +106,7 @@ def test_equal_to_the_operators_of_public_code(golden, peer, name):
 
 
 @pytest.mark.parametrize("peer", PEERS)
-def test_ties_agree_but_for_the_order_of_equal_scores(golden, peer):
+def test_ties_agree_but_for_the_order_of_equal_scores(golden, loop, peer):
     _, io, _ = golden(peer)
     segments, scores = (io["inputs"]["n60_ties"][key] for key in ("segs", "scores"))
     raw = io["raw"]["n60_ties"]

@@ -10,4 +10,4 @@ def test_prints_a_row_per_case():
     command = [sys.executable, str(SCRIPT), *options]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "OpenTAD" in done.stdout and done.stdout.count("soft,") == 7
+    assert "OpenTAD" in done.stdout and done.stdout.count("soft,") == 10
