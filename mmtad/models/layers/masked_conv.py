@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .channels_last import conv1d
+
 
 def fill_padding(x: Tensor, mask: Tensor, value: float = 0.0) -> Tensor:
     """Overwrite the padded steps of a sequence.
@@ -50,10 +52,7 @@ def downsample_mask(mask: Tensor, stride: int) -> Tensor:
 
 
 class ChannelLayerNorm(nn.LayerNorm):
-    """Layer norm over the channels of ``[B, C, T]``.
-
-    The result is contiguous: what follows is a convolution, and mixing layouts is slow.
-    """
+    """Layer norm over the channels of ``[B, C, T]``; the result is laid out channels-last."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise every step.
@@ -64,7 +63,7 @@ class ChannelLayerNorm(nn.LayerNorm):
         Returns:
             ``[B, C, T]``.
         """
-        return super().forward(x.transpose(1, 2)).transpose(1, 2).contiguous()
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
 
 
 class MaskedConv1d(nn.Conv1d):
@@ -98,7 +97,16 @@ class MaskedConv1d(nn.Conv1d):
         Returns:
             ``[B, C_out, ceil(T / stride)]``.
         """
-        return zero_padding(super().forward(x), downsample_mask(mask, self.stride[0]))
+        x = conv1d(
+            x,
+            self.weight,
+            self.bias,
+            self.stride[0],
+            self.padding[0],
+            self.dilation[0],
+            self.groups,
+        )
+        return zero_padding(x, downsample_mask(mask, self.stride[0]))
 
 
 class MaskedConvUnit(nn.Module):

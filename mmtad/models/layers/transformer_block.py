@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .attention import global_attention, local_attention
+from .channels_last import Linear, conv1d
 from .drop_path import ScaledDropPath
 from .masked_conv import MaskedMaxPool1d, downsample_mask, zero_padding
 
@@ -42,19 +43,21 @@ class MaskedConvAttention(nn.Module):
             raise ValueError(f"a window is an odd number of steps, or -1 for all, got {window}")
         self.num_heads = num_heads
         self.window = window
+        self.stride = stride
         self.attn_dropout = attn_dropout
         for name in ("query", "key", "value"):
             conv = nn.Conv1d(channels, channels, 3, stride, 1, groups=channels, bias=False)
             self.add_module(f"{name}_conv", conv)
             self.add_module(f"{name}_norm", nn.LayerNorm(channels))
-            self.add_module(name, _linear(channels, channels))
-        self.proj = _linear(channels, channels)
+            self.add_module(name, Linear(channels, channels))
+        self.proj = Linear(channels, channels)
         self.dropout = nn.Dropout(dropout)
 
     def _heads(self, name: str, x: Tensor) -> Tensor:
         # No mask between convolution and norm: padded keys are never seen and padded queries are
         # overwritten.
-        x = getattr(self, f"{name}_conv")(x).transpose(1, 2)
+        conv = getattr(self, f"{name}_conv")
+        x = conv1d(x, conv.weight, None, self.stride, 1, groups=conv.groups).transpose(1, 2)
         x = getattr(self, name)(getattr(self, f"{name}_norm")(x))
         return x.unflatten(-1, (self.num_heads, -1))
 
@@ -68,7 +71,6 @@ class MaskedConvAttention(nn.Module):
         Returns:
             Channels last: ``[B, ceil(T / stride), C]``, zero at padded steps.
         """
-        x = x.contiguous()
         query, key, value = (self._heads(name, x) for name in ("query", "key", "value"))
         dropout = self.attn_dropout if self.training else 0.0
         if self.window == -1:
@@ -119,8 +121,8 @@ class ConvTransformerBlock(nn.Module):
         self.attn_path = ScaledDropPath(channels, drop_path)
         self.mlp_norm = nn.LayerNorm(channels)
         hidden = int(channels * mlp_ratio)
-        self.mlp_in = _linear(channels, hidden)
-        self.mlp_out = _linear(hidden, channels)
+        self.mlp_in = Linear(channels, hidden)
+        self.mlp_out = Linear(hidden, channels)
         self.mlp_path = ScaledDropPath(channels, drop_path)
         self.dropout = nn.Dropout(dropout)
         self.pool = MaskedMaxPool1d(stride, skip_padding=isolate_padding) if stride > 1 else None
@@ -151,10 +153,3 @@ class ConvTransformerBlock(nn.Module):
 def _zero_tokens(x: Tensor, mask: Tensor) -> Tensor:
     """Zero the padded steps of ``[B, T, C]``."""
     return x * mask[..., None].to(x.dtype)
-
-
-def _linear(in_features: int, out_features: int) -> nn.Linear:
-    """Linear layer (a convolution of kernel 1 in the papers) whose bias starts at zero."""
-    layer = nn.Linear(in_features, out_features)
-    nn.init.zeros_(layer.bias)
-    return layer
