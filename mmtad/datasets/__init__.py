@@ -1,3 +1,4 @@
 from .base import TADDataset
+from .features import FeatureDataset
 
-__all__ = ["TADDataset"]
+__all__ = ["FeatureDataset", "TADDataset"]

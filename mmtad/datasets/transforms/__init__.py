@@ -1,5 +1,6 @@
 from .clip import Clip
 from .color import ColorJitter
+from .features import OpenFeatures, SampleFeatures
 from .formatting import PackTADInputs
 from .loading import DecodeFrames, OpenVideo, VideoReadError
 from .randaugment import RandAugment
@@ -12,11 +13,13 @@ __all__ = [
     "ColorJitter",
     "DecodeFrames",
     "Flip",
+    "OpenFeatures",
     "OpenVideo",
     "PackTADInputs",
     "RandAugment",
     "RandomResizedCrop",
     "ResizeClip",
+    "SampleFeatures",
     "SampleFrames",
     "VideoReadError",
 ]
