@@ -1,5 +1,13 @@
 from .average_precision import average_precision, interpolated_average_precision
+from .average_recall import (
+    area_under_curve,
+    average_recall,
+    first_hits,
+    proposal_budgets,
+    recall_at_kx,
+)
 from .detection import (
+    STYLES,
     THUMOS_TIOU_THRESHOLDS,
     DetectionReport,
     detection_report,
@@ -11,13 +19,30 @@ from .diagnosis_bins import BIN_PRESETS, Bins, resolve_bins
 from .diagnosis_result import Diagnosis
 from .files import read_json, write_results
 from .ground_truth import GroundTruth, load_ground_truth
-from .predictions import Predictions, load_predictions
-from .tables import comparison_table, detection_table
+from .measures import MEASURES
+from .predictions import Predictions, load_predictions, load_proposals
+from .proposals import (
+    ACTIVITYNET_TIOU_THRESHOLDS,
+    ProposalReport,
+    evaluate_proposals,
+    proposal_report,
+)
+from .retrieval import (
+    EGO4D_TIOU_THRESHOLDS,
+    RetrievalReport,
+    evaluate_retrieval,
+    retrieval_report,
+)
+from .tables import comparison_table, detection_table, proposal_table, retrieval_table
 from .text_results import read_text_results
 from .thumos_precision import thumos_average_precision
 
 __all__ = [
+    "ACTIVITYNET_TIOU_THRESHOLDS",
     "BIN_PRESETS",
+    "EGO4D_TIOU_THRESHOLDS",
+    "MEASURES",
+    "STYLES",
     "THUMOS_TIOU_THRESHOLDS",
     "Bins",
     "DetectionMetric",
@@ -25,18 +50,32 @@ __all__ = [
     "Diagnosis",
     "GroundTruth",
     "Predictions",
+    "ProposalReport",
+    "RetrievalReport",
+    "area_under_curve",
     "average_precision",
+    "average_recall",
     "comparison_table",
     "detection_report",
     "detection_table",
     "diagnose",
     "evaluate_detections",
+    "evaluate_proposals",
+    "evaluate_retrieval",
+    "first_hits",
     "interpolated_average_precision",
     "load_ground_truth",
     "load_predictions",
+    "load_proposals",
+    "proposal_budgets",
+    "proposal_report",
+    "proposal_table",
     "read_json",
     "read_text_results",
-    "thumos_average_precision",
+    "recall_at_kx",
     "resolve_bins",
+    "retrieval_report",
+    "retrieval_table",
+    "thumos_average_precision",
     "write_results",
 ]

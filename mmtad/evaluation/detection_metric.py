@@ -1,11 +1,10 @@
-"""mAP of a run: windows of a video are merged and post-processed once, then compared."""
+"""Measures of a run: windows of a video are merged, post-processed and compared."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmengine.structures import InstanceData
@@ -13,17 +12,27 @@ from rich.progress import track
 
 from ..registry import METRICS, TASK_UTILS
 from .average_precision import check_tiou_thresholds
-from .detection import THUMOS_TIOU_THRESHOLDS, compare
+from .detection import THUMOS_TIOU_THRESHOLDS, labels_to_ignore
 from .files import PathLike, write_results
 from .ground_truth import GroundTruth, load_ground_truth
-from .tables import detection_table, render
+from .measures import Measure, PostProcessor, build_measures
+from .metric_entries import (
+    group_windows,
+    join_windows,
+    read_predictions,
+    report_errors,
+    to_results,
+)
+from .tables import render
 
 _PROGRESS_FROM = 100  # videos; fewer are done before a bar would help
+Windows = Mapping[str, Mapping[int, dict[str, Any]]]
+Results = dict[str, list[dict[str, Any]]]
 
 
 @METRICS.register_module()
 class DetectionMetric(BaseMetric):
-    """Mean average precision as in :func:`mmtad.evaluation.evaluate_detections`.
+    """Mean average precision as in :func:`mmtad.evaluation.evaluate_detections`, and more.
 
     Works in one process and in many: every window makes one entry, entries are collected by
     MMEngine, repeated ones (the sampler pads the last batch) are dropped by video and window. A
@@ -49,13 +58,21 @@ class DetectionMetric(BaseMetric):
         drop_duplicates: Count repeated annotations once. Defaults to True.
         output_file: Where to write the detections in the ActivityNet result format. Defaults to
             None, nowhere.
+        style: How AP is computed, see :func:`mmtad.evaluation.evaluate_detections`. Defaults to
+            ``"activitynet"``.
+        measures: What to report, names or dicts. ``"mAP"``; ``"AR"``: AR@AN and AUC as in
+            :func:`mmtad.evaluation.evaluate_proposals`; ``"recall@kx"``: as in
+            :func:`mmtad.evaluation.evaluate_retrieval`, at the ``tiou_thresholds`` of the metric.
+            ``dict(type="AR", post_processor=dict(...), tiou_thresholds=...)`` sets options of the
+            measure, and a post-processor of its own instead of the metric's: proposals are
+            suppressed more gently than detections and need no classes. Defaults to mAP only.
         collect_device: ``"cpu"`` or ``"gpu"``, how ranks exchange their entries.
         prefix: Put before the names of the metrics, ``prefix/mAP``. Defaults to none.
         collect_dir: Shared folder for the exchange on ``"cpu"``. Defaults to a temporary one.
 
     Raises:
         FileNotFoundError: If ``ann_file`` does not exist.
-        ValueError: If a threshold or the annotation is invalid.
+        ValueError: If a threshold, a measure or the annotation is invalid.
     """
 
     default_prefix = ""  # names as in the functional interface; None would make MMEngine warn
@@ -70,6 +87,8 @@ class DetectionMetric(BaseMetric):
         blocked_videos: Collection[str] = (),
         drop_duplicates: bool = True,
         output_file: PathLike | None = None,
+        style: str = "activitynet",
+        measures: Sequence[str | Mapping[str, Any]] = ("mAP",),
         collect_device: str = "cpu",
         prefix: str | None = None,
         collect_dir: str | None = None,
@@ -78,9 +97,15 @@ class DetectionMetric(BaseMetric):
         self.post_processor = None if post_processor is None else TASK_UTILS.build(post_processor)
         self.tiou_thresholds = check_tiou_thresholds(tiou_thresholds).tolist()
         self.output_file = output_file
+        defaults = {"tiou_thresholds": self.tiou_thresholds}
+        self.measures: list[Measure] = build_measures(
+            measures,
+            self.post_processor,
+            {"mAP": {**defaults, "style": style}, "recall@kx": defaults},
+        )
         self._read = partial(
             load_ground_truth,
-            ignore_labels=ignore_labels,
+            ignore_labels=labels_to_ignore(style, ignore_labels),
             blocked_videos=blocked_videos,
             drop_duplicates=drop_duplicates,
         )
@@ -106,7 +131,7 @@ class DetectionMetric(BaseMetric):
                 "error": sample.get("error"),
             }
             if entry["error"] is None:
-                entry |= _predictions(sample)
+                entry |= read_predictions(sample)
             self.results.append(entry)
 
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
@@ -116,19 +141,19 @@ class DetectionMetric(BaseMetric):
             results: Entries of all windows.
 
         Returns:
-            ``{"mAP@0.50": .., .., "mAP": ..}``, fractions from 0 to 1; empty if no evaluated video
-            is annotated and the results were written to a file.
+            ``{"mAP@0.50": .., .., "mAP": ..}`` and what the other measures give, fractions from 0
+            to 1; empty if no evaluated video is annotated and the results were written to a file.
 
         Raises:
             ValueError: If there are no class names, no ground truth, or a label is outside the
                 class names.
         """
         ground_truth = self._load_ground_truth()
-        windows = _group(results, self._dataset_videos())
-        _report_errors(windows)
-        detections = self._detect(windows)
+        windows = group_windows(results, list(self._dataset_videos()))
+        report_errors(windows)
+        detections = _Detections(windows, self._detect)
         if self.output_file is not None:
-            write_results(self.output_file, detections)
+            write_results(self.output_file, detections.by(self.post_processor))
             print_log(f"wrote the detections to {self.output_file}", logger="current")
             if not ground_truth.classes:
                 print_log(
@@ -138,37 +163,41 @@ class DetectionMetric(BaseMetric):
                     level=logging.WARNING,
                 )
                 return {}
-        report = compare(ground_truth, {"results": detections}, self.tiou_thresholds)
-        print_log("\n" + render(detection_table(report)), logger="current")
-        return report.summary()
+        metrics: dict[str, float] = {}
+        for measure in self.measures:
+            found = {"results": detections.by(measure.post_processor)}
+            numbers, table = measure.evaluate(ground_truth, found)
+            print_log("\n" + render(table), logger="current")
+            metrics |= numbers
+        return metrics
 
-    def _detect(
-        self, windows: Mapping[str, Mapping[int, dict[str, Any]]]
-    ) -> dict[str, list[dict[str, Any]]]:
+    def _detect(self, windows: Windows, post_processor: PostProcessor | None) -> Results:
         """Final detections of every video in the ActivityNet result format."""
         classes = self._meta("classes")
         videos: Iterable[str] = windows
         if len(windows) > _PROGRESS_FROM:
             videos = track(windows, description="post-processing videos", transient=True)
-        detections = {}
+        detections: Results = {}
         for video in videos:
             readable = [
                 InstanceData(**{key: entry[key] for key in ("segments", "scores", "labels")})
                 for _, entry in sorted(windows[video].items())
                 if entry["error"] is None
             ]
-            final = self._process_video(readable, video, classes) if readable else None
-            detections[video] = [] if final is None else _to_results(final, classes, video)
+            if not readable:
+                detections[video] = []
+                continue
+            if post_processor is None:
+                final = join_windows(readable)
+            else:
+                final = post_processor(
+                    readable,
+                    video_id=video,
+                    classes=classes,
+                    duration=self._dataset_videos().get(video, {}).get("duration"),
+                )
+            detections[video] = to_results(final, classes, video)
         return detections
-
-    def _process_video(
-        self, windows: Sequence[InstanceData], video: str, classes: Sequence[str]
-    ) -> InstanceData:
-        if self.post_processor is None:
-            return _join(windows)
-        database = (self.dataset_meta or {}).get("ground_truth", {}).get("database", {})
-        duration = database.get(video, {}).get("duration")
-        return self.post_processor(windows, video_id=video, classes=classes, duration=duration)
 
     @property
     def dataset_meta(self) -> dict | None:
@@ -178,19 +207,23 @@ class DetectionMetric(BaseMetric):
     @dataset_meta.setter
     def dataset_meta(self, meta: dict | None) -> None:
         self._dataset_meta = meta
-        check = getattr(self.post_processor, "check_videos", None)
-        if check is not None and meta and "classes" in meta:
-            check(self._dataset_videos(), meta["classes"])
+        if not meta or "classes" not in meta:
+            return
+        processors = [self.post_processor, *(m.post_processor for m in self.measures)]
+        for processor in {id(one): one for one in processors}.values():
+            check = getattr(processor, "check_videos", None)
+            if check is not None:
+                check(list(self._dataset_videos()), meta["classes"])
 
     def _load_ground_truth(self) -> GroundTruth:
         if self._from_file is not None:
             return self._from_file
         return self._read(self._meta("ground_truth"))
 
-    def _dataset_videos(self) -> list[str]:
-        """All videos of the dataset, in its order; unknown if the dataset does not tell."""
+    def _dataset_videos(self) -> Mapping[str, Any]:
+        """All videos of the dataset, in its order; none if the dataset does not tell."""
         meta = self.dataset_meta or {}
-        return list(meta.get("ground_truth", {}).get("database", {}))
+        return meta.get("ground_truth", {}).get("database", {})
 
     def _meta(self, key: str) -> Any:
         meta = self.dataset_meta or {}
@@ -203,82 +236,19 @@ class DetectionMetric(BaseMetric):
         return meta[key]
 
 
-def _predictions(sample: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    """Tensors of one window on the CPU, without the memory of the batch that they are views of."""
-    where = f"window {sample.get('window_index', 0)} of video '{sample['video_id']}'"
-    instances = sample.get("pred_instances")
-    if instances is None:
-        raise ValueError(f"{where} has no pred_instances; the model must predict for every window")
-    try:
-        fields = {
-            key: torch.as_tensor(instances[key]).detach().cpu().clone()
-            for key in ("segments", "scores", "labels")
-        }
-    except (KeyError, AttributeError) as error:
-        raise ValueError(f"pred_instances of {where} need segments, scores and labels") from error
-    segments = fields["segments"] = fields["segments"].reshape(-1, 2)
-    if not (segments.isfinite().all() and fields["scores"].isfinite().all()):
-        raise ValueError(
-            f"the predictions of {where} are NaN or infinite; the model has diverged or its "
-            "weights were not loaded"
-        )
-    if (segments[:, 0] > segments[:, 1]).any():
-        raise ValueError(f"the predictions of {where} have segments that end before they start")
-    return fields
+class _Detections:
+    """Detections by post-processor, made when first asked for and once for each."""
 
+    def __init__(
+        self, windows: Windows, detect: Callable[[Windows, PostProcessor | None], Results]
+    ) -> None:
+        self.windows = windows
+        self.detect = detect
+        self.made: dict[int, Results] = {}
 
-def _group(
-    results: Iterable[dict[str, Any]], videos: Sequence[str]
-) -> dict[str, dict[int, dict[str, Any]]]:
-    """Entries by video (in the order of the dataset) and window; the first of repeated ones."""
-    windows: dict[str, dict[int, dict[str, Any]]] = {video: {} for video in videos}
-    for entry in results:
-        windows.setdefault(entry["video_id"], {}).setdefault(entry["window_index"], entry)
-    return windows
-
-
-def _report_errors(windows: Mapping[str, Mapping[int, dict[str, Any]]]) -> None:
-    """One line per video with unreadable windows, and their number."""
-    damaged = empty = 0
-    for video, entries in windows.items():
-        errors = [entry["error"] for entry in entries.values() if entry["error"] is not None]
-        if not errors:
-            continue
-        damaged += 1
-        empty += len(errors) == len(entries)
-        print_log(
-            f"video '{video}': {len(errors)} of {len(entries)} windows could not be read: "
-            f"{errors[0]}",
-            logger="current",
-            level=logging.WARNING,
-        )
-    if damaged:
-        print_log(
-            f"{damaged} of {len(windows)} videos could not be read completely; "
-            f"{empty} of them count as empty predictions",
-            logger="current",
-            level=logging.WARNING,
-        )
-
-
-def _join(windows: Sequence[InstanceData]) -> InstanceData:
-    """All predictions of a video by falling score."""
-    joined = InstanceData.cat(list(windows))
-    return joined[torch.argsort(joined.scores, descending=True, stable=True)]
-
-
-def _to_results(
-    instances: InstanceData, classes: Sequence[str], video: str
-) -> list[dict[str, Any]]:
-    labels = instances.labels.tolist()
-    if labels and not 0 <= min(labels) <= max(labels) < len(classes):
-        raise ValueError(
-            f"video '{video}' has a prediction of class {max(labels, key=abs)}, but the dataset "
-            f"has {len(classes)} classes; make num_classes of the head agree with it"
-        )
-    return [
-        {"segment": segment, "label": classes[label], "score": score}
-        for segment, label, score in zip(
-            instances.segments.tolist(), labels, instances.scores.tolist(), strict=True
-        )
-    ]
+    def by(self, post_processor: PostProcessor | None) -> Results:
+        """``{video_id: [detection, ...]}`` of one post-processor."""
+        key = id(post_processor)
+        if key not in self.made:
+            self.made[key] = self.detect(self.windows, post_processor)
+        return self.made[key]

@@ -32,7 +32,9 @@ class Predictions:
     scores: FloatArray
 
 
-def load_predictions(source: Source, ground_truth: GroundTruth) -> Predictions:
+def load_predictions(
+    source: Source, ground_truth: GroundTruth, outside: str = "count as false positives"
+) -> Predictions:
     """Read and check detections in the ActivityNet result format.
 
     Detections with a label that the ground truth does not have are kept with label -1, those on
@@ -43,6 +45,7 @@ def load_predictions(source: Source, ground_truth: GroundTruth) -> Predictions:
         source: Path (``.json`` or ``.json.gz``) or dict: ``{"results": {video_id: [{"segment":
             [start, end], "label": name, "score": float}]}}``, segments in seconds.
         ground_truth: What the detections are compared with.
+        outside: What becomes of detections on videos outside the ground truth, for the log.
 
     Returns:
         The detections.
@@ -50,8 +53,41 @@ def load_predictions(source: Source, ground_truth: GroundTruth) -> Predictions:
     Raises:
         FileNotFoundError: If the file does not exist.
         ValueError: If it is not JSON or not of this layout, or a segment or score is not a finite
-            number, or a segment is reversed. The message names the video.
+            number, or a segment is reversed (the message names the video), or not a single video
+            is in the ground truth.
     """
+    results, name = _read_results(source, ground_truth)
+    segments, scores, names = _columns(results, name)
+    videos = _video_indices(results, ground_truth, name, outside)
+    class_index = {label: i for i, label in enumerate(ground_truth.classes)}
+    labels = np.array([class_index.get(label, -1) for label in names], dtype=np.int64)
+    _report_unknown(names, labels, ground_truth)
+    return Predictions(videos, labels, segments, scores)
+
+
+def load_proposals(source: Source, ground_truth: GroundTruth) -> Predictions:
+    """Read and check proposals: results whose labels, if they have any, are not looked at.
+
+    Args:
+        source: Path (``.json`` or ``.json.gz``) or dict: ``{"results": {video_id: [{"segment":
+            [start, end], "score": float}]}}``, segments in seconds.
+        ground_truth: What the proposals are compared with.
+
+    Returns:
+        The proposals, all with label 0.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: As :func:`load_predictions`.
+    """
+    results, name = _read_results(source, ground_truth)
+    segments, scores, _ = _columns(results, name, labelled=False)
+    videos = _video_indices(results, ground_truth, name, "are left out")
+    return Predictions(videos, np.zeros(len(videos), dtype=np.int64), segments, scores)
+
+
+def _read_results(source: Source, ground_truth: GroundTruth) -> tuple[Mapping[str, Any], str]:
+    """Lists of detections by video without the blocked videos, and the name of the source."""
     results, name = read_section(source, "results", "the predictions")
     for video, detections in results.items():
         if not isinstance(detections, list | tuple):
@@ -61,32 +97,43 @@ def load_predictions(source: Source, ground_truth: GroundTruth) -> Predictions:
             )
     if ground_truth.blocked_videos:
         results = {v: d for v, d in results.items() if v not in ground_truth.blocked_videos}
-    segments, scores, names = _columns(results, name)
+    return results, name
+
+
+def _video_indices(
+    results: Mapping[str, Any], ground_truth: GroundTruth, name: str, fate: str
+) -> IntArray:
+    """``[N]`` index of the video of each detection; says what happens to unknown videos."""
     video_index = {video: i for i, video in enumerate(ground_truth.video_ids)}
     per_video = np.array([video_index.get(video, -1) for video in results], dtype=np.int64)
-    videos = np.repeat(per_video, [len(detections) for detections in results.values()])
-    class_index = {label: i for i, label in enumerate(ground_truth.classes)}
-    labels = np.array([class_index.get(label, -1) for label in names], dtype=np.int64)
-
-    _report_unknown(names, labels, ground_truth)
+    counts = np.array([len(detections) for detections in results.values()], dtype=np.int64)
     outside = int((per_video < 0).sum())
+    if counts.sum() and outside == len(results):
+        other = next(iter(results))
+        raise ValueError(
+            f"none of the {len(results)} videos of {name} ('{other}', ...) is among the "
+            f"{len(ground_truth.video_ids)} evaluated videos of {ground_truth.name} "
+            f"('{ground_truth.video_ids[0]}', ...); check the subset and how the ids are written"
+        )
     if outside:
         print_log(
             f"{name}: {outside} of {len(results)} videos are not in the ground truth; "
-            "their detections count as false positives",
+            f"their detections {fate}",
             logger="current",
             level=logging.WARNING,
         )
-    return Predictions(videos, labels, segments, scores)
+    return np.repeat(per_video, counts)
 
 
-def _columns(results: Mapping[str, Any], name: str) -> tuple[FloatArray, FloatArray, list[str]]:
+def _columns(
+    results: Mapping[str, Any], name: str, labelled: bool = True
+) -> tuple[FloatArray, FloatArray, list[str]]:
     """Segments ``[N, 2]``, scores ``[N]`` and label names ``[N]``, checked all at once."""
     flat = list(chain.from_iterable(results.values()))
     try:
         segments = np.array([detection["segment"] for detection in flat])
         scores = np.array([detection["score"] for detection in flat])
-        labels = [str(detection["label"]) for detection in flat]
+        labels = [str(detection["label"]) for detection in flat] if labelled else []
     except (KeyError, TypeError, ValueError, IndexError):
         segments, scores, labels = np.zeros(0), np.zeros(0), []  # the culprit is named below
     if not flat:
@@ -103,20 +150,21 @@ def _columns(results: Mapping[str, Any], name: str) -> tuple[FloatArray, FloatAr
     if not valid:
         for video, detections in results.items():
             for detection in detections:
-                _check_detection(detection, video, name)
+                _check_detection(detection, video, name, labelled)
         raise ValueError(f"{name}: segments or scores are not numbers")
     return segments.astype(np.float64), scores.astype(np.float64), labels
 
 
-def _check_detection(detection: Any, video: str, name: str) -> None:
+def _check_detection(detection: Any, video: str, name: str, labelled: bool) -> None:
     """Say in words what is wrong with a detection, if anything is."""
     where = f"{name}: video '{video}'"
+    keys = ("segment", "label", "score") if labelled else ("segment", "score")
     if not isinstance(detection, Mapping):
         raise ValueError(
             f"{where} has the detection {detection!r}; expected an object with the keys "
-            "'segment', 'label' and 'score'"
+            f"{', '.join(map(repr, keys))}"
         )
-    missing = [key for key in ("segment", "label", "score") if key not in detection]
+    missing = [key for key in keys if key not in detection]
     if missing:
         raise ValueError(
             f"{where} has a detection without '{missing[0]}': {dict(detection)!r}; add it"

@@ -1,6 +1,6 @@
-"""Detection reports as tables for people; all numbers in percent."""
+"""Reports as tables for people; all numbers in percent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import StringIO
 
 import numpy as np
@@ -9,7 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .average_recall import area_under_curve
 from .detection import DetectionReport, format_tiou
+from .proposals import AVERAGE_NUMBERS, ProposalReport
+from .retrieval import RetrievalReport
+
+_STYLES = {"activitynet": "", "thumos": ", THUMOS style", "thumos_kit": ", THUMOS14 kit"}
 
 
 def detection_table(report: DetectionReport, per_class: bool = False) -> Table:
@@ -23,10 +28,10 @@ def detection_table(report: DetectionReport, per_class: bool = False) -> Table:
         A rich table, values in percent.
     """
     title = (
-        f"mAP (%) of {report.num_predictions:,} detections on {report.num_videos:,} videos, "
-        f"{int(report.num_instances.sum()):,} annotated actions of {len(report.classes)} classes"
+        f"mAP (%{_STYLES[report.style]}) of {report.num_predictions:,} detections on "
+        f"{report.num_videos:,} videos, {_actions(report)}"
     )
-    table = Table(title=title, box=box.ASCII2, title_justify="left", title_style="")
+    table = _table(title)
     table.add_column("tIoU", no_wrap=True)
     if per_class:
         table.add_column("actions", justify="right", no_wrap=True)
@@ -52,11 +57,8 @@ def comparison_table(reports: Mapping[str, DetectionReport]) -> Table:
         A rich table, values in percent.
     """
     first = next(iter(reports.values()))
-    title = (
-        f"mAP (%) on {first.num_videos:,} videos, {int(first.num_instances.sum()):,} annotated "
-        f"actions of {len(first.classes)} classes"
-    )
-    table = Table(title=title, box=box.ASCII2, title_justify="left", title_style="")
+    title = f"mAP (%{_STYLES[first.style]}) on {first.num_videos:,} videos, {_actions(first)}"
+    table = _table(title)
     table.add_column("tIoU", no_wrap=True)
     table.add_column("detections", justify="right", no_wrap=True)
     for tiou in first.tiou_thresholds:
@@ -66,6 +68,93 @@ def comparison_table(reports: Mapping[str, DetectionReport]) -> Table:
         numbers = _percent(report.ap.mean(axis=0))
         table.add_row(Text(name), f"{report.num_predictions:,}", *numbers)
     return table
+
+
+def proposal_table(
+    report: ProposalReport,
+    average_numbers: Sequence[int] = AVERAGE_NUMBERS,
+    per_class: bool = False,
+) -> Table:
+    """Show recall per threshold at some AN and the area under it, below it AR of each class.
+
+    Args:
+        report: What to show.
+        average_numbers: AN of the columns; those above the largest of the report are left out.
+        per_class: Add one row per class: AR@AN of its actions.
+
+    Returns:
+        A rich table, values in percent.
+    """
+    shown = [an for an in average_numbers if an <= report.recall.shape[1]]
+    table = _table(
+        f"recall (%) of {report.num_proposals:,} proposals at AN proposals per video, "
+        f"{report.num_videos:,} annotated videos, {_actions(report)}"
+    )
+    table.add_column("tIoU", no_wrap=True)
+    if per_class:
+        table.add_column("actions", justify="right", no_wrap=True)
+    for an in shown:
+        table.add_column(f"AN={an}", justify="right", no_wrap=True)
+    table.add_column("AUC", justify="right", no_wrap=True)
+
+    columns = [an - 1 for an in shown]
+    total = [f"{int(report.num_instances.sum())}"] if per_class else []
+    for tiou, recall in zip(report.tiou_thresholds, report.recall, strict=True):
+        table.add_row(format_tiou(tiou), *total, *_curve(recall, columns))
+    table.add_section()
+    table.add_row("AR", *total, *_curve(report.curve, columns), end_section=per_class)
+    if per_class:
+        rows = zip(report.classes, report.num_instances, report.class_recall, strict=True)
+        for label, count, recall in rows:
+            table.add_row(Text(label), str(count), *_curve(recall.mean(axis=0), columns))
+    return table
+
+
+def retrieval_table(report: RetrievalReport, per_class: bool = False) -> Table:
+    """Show recall@kx per threshold, below it that of each class if asked for.
+
+    Args:
+        report: What to show.
+        per_class: Add one row per class and k.
+
+    Returns:
+        A rich table, values in percent.
+    """
+    over = "classes" if report.average == "class" else "actions"
+    table = _table(
+        f"recall@kx (%, mean over {over}) of {report.num_predictions:,} detections on "
+        f"{report.num_videos:,} videos, {_actions(report)}"
+    )
+    table.add_column("tIoU", no_wrap=True)
+    if per_class:
+        table.add_column("actions", justify="right", no_wrap=True)
+    for tiou in report.tiou_thresholds:
+        table.add_column(format_tiou(tiou), justify="right", no_wrap=True)
+    table.add_column("average", justify="right", no_wrap=True)
+
+    total = [f"{int(report.num_instances.sum())}"] if per_class else []
+    for k, recall in zip(report.top_k, report.mean_recall.T, strict=True):
+        table.add_row(f"recall@{k}x", *total, *_percent(recall))
+    if per_class:
+        table.add_section()
+        rows = zip(report.classes, report.num_instances, report.recall, strict=True)
+        for label, count, class_recall in rows:
+            for k, recall in zip(report.top_k, class_recall.T, strict=True):
+                table.add_row(Text(f"{label} @{k}x"), str(count), *_percent(recall))
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, box=box.ASCII2, title_justify="left", title_style="")
+
+
+def _actions(report: DetectionReport | ProposalReport | RetrievalReport) -> str:
+    total = int(report.num_instances.sum())
+    return f"{total:,} annotated actions of {len(report.classes)} classes"
+
+
+def _curve(recall: np.ndarray, columns: list[int]) -> list[str]:
+    return [f"{100 * value:.2f}" for value in (*recall[columns], area_under_curve(recall))]
 
 
 def _percent(values: np.ndarray) -> list[str]:
