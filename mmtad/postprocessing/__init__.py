@@ -1,5 +1,5 @@
 from .detection import DetectionPostProcessor
-from .score_fusion import fuse_video_scores
+from .score_fusion import fuse_video_scores, reweigh_by_video_scores
 from .video_score_formats import THUMOS14_CLASS_IDS, VideoScores, load_video_scores
 
 __all__ = [
@@ -8,4 +8,5 @@ __all__ = [
     "VideoScores",
     "fuse_video_scores",
     "load_video_scores",
+    "reweigh_by_video_scores",
 ]

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from ..ops import batched_nms, segment_voting
 from ..registry import TASK_UTILS
-from .score_fusion import check_fusion, fuse_video_scores
+from .score_fusion import check_fusion, fuse_video_scores, reweigh_by_video_scores
 from .video_score_formats import load_video_scores
 
 _COMMON = {"iou_threshold", "min_score", "class_agnostic", "max_per_class"}
 _NMS_OPTIONS = {"soft_nms": {"decay", "sigma", "iou_slope", *_COMMON}, "nms": _COMMON}
 _DECAYS = ("gaussian", "linear", "improved_gaussian")
 _VOTING_OPTIONS = {"iou_threshold", "iou_weighted"}
-_FUSION_OPTIONS = {"file", "format", "topk", "method"}
+_FUSION_OPTIONS = {"file", "format", "topk", "method", "relabel"}
 
 
 def merge_windows(windows: Sequence[InstanceData]) -> tuple[Tensor, Tensor, Tensor]:
@@ -58,7 +58,7 @@ class DetectionPostProcessor:
     ``pre_nms_topk`` best; suppress (:func:`mmtad.ops.batched_nms`); vote on boundaries
     (:func:`mmtad.ops.segment_voting`) with all segments that went into the suppression; keep the
     ``max_per_video`` best; give these the classes of an external video classifier
-    (:func:`fuse_video_scores`).
+    (:func:`fuse_video_scores`). Nothing is rounded on the way.
 
     Args:
         nms: ``dict(type='soft_nms', decay='gaussian' | 'linear' | 'improved_gaussian', sigma=0.5,
@@ -71,9 +71,12 @@ class DetectionPostProcessor:
         pre_nms_topk: Number of segments of a video that go into the suppression; None for all.
         min_duration: Seconds a segment must exceed; None keeps every segment.
         max_per_video: Largest number of detections of a video; None for all.
-        video_scores: ``dict(file=..., format='cuhk', topk=2, method='product' | 'sqrt')`` for a
-            detector with a single class "action": its detections are repeated for the best classes
-            of the video, so there may be ``topk`` times ``max_per_video``. None keeps the labels.
+        video_scores: ``dict(file=..., format='cuhk' | 'internvideo' | 'tags' | 'untrimmednet',
+            topk=2, method='product' | 'sqrt', relabel=True)`` for a detector with a single class
+            "action": its detections are repeated for the best classes of the video, so there may be
+            ``topk`` times ``max_per_video``. With ``relabel=False`` the detector's own classes
+            stay, are weighed by the video's score before anything else is done, and those outside
+            the ``topk`` are dropped (:func:`reweigh_by_video_scores`). None leaves all as it is.
 
     Raises:
         FileNotFoundError: If the file of ``video_scores`` does not exist.
@@ -120,12 +123,14 @@ class DetectionPostProcessor:
         if unknown := sorted(set(options) - _FUSION_OPTIONS):
             raise ValueError(f"video_scores takes {sorted(_FUSION_OPTIONS)}, got {unknown}")
         self.fusion = dict(topk=options.get("topk", 2), method=options.get("method", "product"))
+        self.relabel = options.get("relabel", True)
         check_fusion(**self.fusion)
         if video_scores is None:
             return
         if "file" not in options:
             raise ValueError(f"video_scores needs a file, got {options}")
         self.video_scores = load_video_scores(options["file"], options.get("format", "cuhk"))
+        self.video_scores.check_topk(self.fusion["topk"])
 
     def check_videos(self, video_ids: Sequence[str], classes: Sequence[str]) -> None:
         """Check before the work starts that it can be done for these videos and classes.
@@ -134,6 +139,7 @@ class DetectionPostProcessor:
             ValueError: If ``video_scores`` lacks one of them.
         """
         if self.video_scores is not None:
+            self.video_scores.check_topk(self.fusion["topk"], len(classes))
             self.video_scores.check(video_ids, classes)
 
     def __call__(
@@ -162,6 +168,10 @@ class DetectionPostProcessor:
         """
         segments, scores, labels = merge_windows(windows)
         _check_finite(segments, scores)
+        video = self._video_scores(video_id, classes)
+        if video is not None and not self.relabel:
+            fields = segments, scores, labels
+            segments, scores, labels = reweigh_by_video_scores(*fields, video, **self.fusion)
         if self.min_duration is not None:
             long_enough = segments[:, 1] - segments[:, 0] > self.min_duration
             segments, scores, labels = (x[long_enough] for x in (segments, scores, labels))
@@ -184,25 +194,25 @@ class DetectionPostProcessor:
             if self.voting is not None:
                 final.segments = segment_voting(final.segments, segments, scores, **self.voting)
         final.labels = labels[keep]
-        return self._fuse(final, video_id, classes)
+        return final if video is None or not self.relabel else self._fuse(final, video)
 
-    def _fuse(
-        self, found: InstanceData, video_id: str | None, classes: Sequence[str] | None
-    ) -> InstanceData:
+    def _video_scores(self, video_id: str | None, classes: Sequence[str] | None) -> Tensor | None:
         if self.video_scores is None:
-            return found
+            return None
         if video_id is None or classes is None:
             raise ValueError(
                 "video_scores needs to know the video: call the post-processor with video_id=... "
                 "and classes=..."
             )
+        return self.video_scores.look_up(video_id, classes)
+
+    def _fuse(self, found: InstanceData, scores: Tensor) -> InstanceData:
         if len(found.labels) and int(found.labels.max()) > 0:
             raise ValueError(
                 "video_scores gives classes to detections without one, but the model predicts "
-                f"class {int(found.labels.max())}; set num_classes=1 in the head or leave "
-                "video_scores out"
+                f"class {int(found.labels.max())}; set num_classes=1 in the head, or relabel=False "
+                "to weigh the model's own classes, or leave video_scores out"
             )
-        scores = self.video_scores.look_up(video_id, classes)
         fields = fuse_video_scores(found.segments, found.scores, scores, **self.fusion)
         return InstanceData(**dict(zip(("segments", "scores", "labels"), fields, strict=True)))
 

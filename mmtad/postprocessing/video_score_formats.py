@@ -5,7 +5,6 @@ import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -79,25 +78,31 @@ class VideoScores:
         values = dict(pairs)
         return torch.tensor([float(values.get(name, 0.0)) for name in classes])
 
-    def check(
-        self, video_ids: Collection[str], classes: Sequence[str], topk: int | None = None
-    ) -> None:
-        """Check that there are good scores for all these videos and classes.
+    def check_topk(self, topk: int, num_classes: int | None = None) -> None:
+        """Check that so many classes can be told of every video.
 
         Args:
-            video_ids: Ids of the videos.
-            classes: Class names of the data set.
-            topk: Number of classes that every video will be asked for.
+            topk: Number of classes wanted.
+            num_classes: Number of classes of the data set; None if it is not known yet.
+
+        Raises:
+            ValueError: If not.
+        """
+        limits = [limit for limit in (self.max_topk, num_classes) if limit is not None]
+        if limits and topk > min(limits):
+            raise ValueError(
+                f"topk={topk} classes of every video are wanted, but {self.file} tells "
+                f"{min(limits)}; set video_scores.topk={min(limits)}"
+            )
+
+    def check(self, video_ids: Collection[str], classes: Sequence[str]) -> None:
+        """Check that there are good scores for all these videos and classes.
 
         Raises:
             ValueError: If not; the first missing one is named.
         """
-        if topk is not None and topk > min(len(classes), self.max_topk or len(classes)):
-            raise ValueError(
-                f"topk={topk} classes of every video are asked for, but {self.file} scores only "
-                f"{self.max_topk or len(classes)}; lower video_scores.topk"
-            )
-        unknown = [name for name in classes if name not in self._positions]
+        known = frozenset(self.classes)
+        unknown = [name for name in classes if name not in known]
         if unknown and self.max_topk is None:
             raise ValueError(
                 f"the video scores {self.file} lack {len(unknown)} of {len(classes)} classes, "
@@ -135,10 +140,6 @@ class VideoScores:
                 f"video '{video_id}' in {self.file} needs one finite score >= 0 for each of the "
                 f"{expected} classes, got {str(scores)[:80]}; logits need a softmax first"
             )
-
-    @cached_property
-    def _positions(self) -> frozenset[str]:
-        return frozenset(self.classes)
 
     def _find(self, video_id: str) -> Any:
         other = video_id[2:] if video_id.startswith("v_") else f"v_{video_id}"

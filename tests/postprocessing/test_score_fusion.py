@@ -1,4 +1,3 @@
-import gzip
 import json
 
 import pytest
@@ -9,10 +8,8 @@ from mmengine.structures import InstanceData
 from mmtad.evaluation import DetectionMetric
 from mmtad.postprocessing import (
     DetectionPostProcessor,
-    VideoScores,
     fuse_video_scores,
-    load_video_scores,
-    video_score_formats,
+    reweigh_by_video_scores,
 )
 
 CLASSES = ["run", "jump", "swim"]
@@ -76,45 +73,32 @@ def test_wrong_arguments(options, message):
         fuse_video_scores(SEGMENTS, **{**arguments, **options})
 
 
-def test_look_up_goes_by_name(file):
-    table = load_video_scores(file)
-    assert table.look_up("a", CLASSES).tolist() == pytest.approx([0.64, 0.25, 0.01])
-    for video in ("b", "v_b"):  # ActivityNet's ids come with and without the prefix
-        assert table.look_up(video, CLASSES).tolist() == [0.125, 0.5, 0.25]
-    assert load_video_scores(file).look_up("v_a", ["swim"]).tolist() == pytest.approx([0.01])
+def test_own_classes_are_weighed_by_hand():
+    video, labels = torch.tensor([0.1, 0.6, 0.3]), torch.tensor([0, 1, 2, 1])
+    segments = torch.arange(8.0).reshape(4, 2)
+    scores = torch.tensor([1.0, 0.5, 0.5, 0.25])
+    result = reweigh_by_video_scores(segments, scores, labels, video)
+    assert result[0].equal(segments[1:]) and result[2].tolist() == [1, 2, 1]
+    assert result[1].tolist() == pytest.approx([0.3, 0.15, 0.15])
+    result = reweigh_by_video_scores(segments, scores, labels, video, topk=1, method="sqrt")
+    assert result[1].tolist() == pytest.approx([0.3**0.5, 0.15**0.5])
+    empty = reweigh_by_video_scores(segments[:0], scores[:0], labels[:0], video)
+    assert [len(field) for field in empty] == [0, 0, 0]
+    for wrong in (3, -1):
+        with pytest.raises(ValueError, match=f"label {wrong} is none of the 3 classes"):
+            reweigh_by_video_scores(segments[:1], scores[:1], torch.tensor([wrong]), video)
 
 
-def test_missing_entries_are_named(file):
-    table = load_video_scores(file)
-    with pytest.raises(ValueError, match="cuhk.json have no entry for video 'x'"):
-        table.look_up("x", CLASSES)
-    with pytest.raises(ValueError, match="'x' and 1 more"):
-        table.check(["a", "x", "y"], CLASSES)
-    with pytest.raises(ValueError, match="lack 1 of 2 classes, first 'fly'"):
-        table.look_up("a", ["run", "fly"])
-    with pytest.raises(ValueError, match="video 'c' in .*cuhk.json needs one finite score"):
-        table.look_up("c", CLASSES)
-
-
-def test_files(tmp_path, file):
-    with pytest.raises(FileNotFoundError, match="none.json do not exist"):
-        load_video_scores(tmp_path / "none.json")
-    with pytest.raises(ValueError, match="format 'cuhk'|one of"):
-        load_video_scores(file, "excel")
-    for text in ("[]", "{", '{"results": {}}', '{"class": [], "results": {}, "classes": []}'):
-        (tmp_path / "bad.json").write_text(text)
-        with pytest.raises(ValueError, match="bad.json"):
-            load_video_scores(tmp_path / "bad.json")
-    packed = tmp_path / "scores.json.gz"
-    with gzip.open(packed, "wt") as stream:
-        json.dump({"classes": ["run"], "results": {"a": [1.0]}}, stream)
-    assert load_video_scores(packed).look_up("a", ["run"]).tolist() == [1.0]
-
-
-def test_another_format_is_one_function(file, monkeypatch):
-    reader = {"rows": lambda path: VideoScores(str(path), ("run",), {"a": [0.5]})}
-    monkeypatch.setattr(video_score_formats, "LOADERS", reader)
-    assert load_video_scores(file, "rows").look_up("a", ["run"]).tolist() == [0.5]
+def test_both_ways_rank_a_head_with_one_class_alike():
+    """A head whose class scores are all alike says as much as one without classes."""
+    video, scores = torch.tensor([0.1, 0.6, 0.3]), torch.tensor([0.5, 0.8])
+    segments, fused, labels = fuse_video_scores(SEGMENTS, scores, video, topk=2)
+    result = reweigh_by_video_scores(
+        SEGMENTS.repeat(3, 1), scores.repeat(3), torch.arange(3).repeat_interleave(2), video
+    )
+    order = result[1].argsort(descending=True, stable=True)
+    assert torch.equal(result[1][order], fused)
+    assert torch.equal(result[0][order], segments) and torch.equal(result[2][order], labels)
 
 
 def test_post_processor_fuses_after_suppression(file):
@@ -134,6 +118,18 @@ def test_post_processor_fuses_after_suppression(file):
         process([window(labels=(0, 4))], video_id="a", classes=CLASSES)
 
 
+def test_post_processor_weighs_own_classes_first(file):
+    process = DetectionPostProcessor(
+        max_per_video=1, video_scores=dict(file=str(file), topk=1, relabel=False)
+    )
+    # class 1 has the best score, but class 0 is the video's: it must not be lost to the cut
+    out = process([window(labels=(0, 1))], video_id="a", classes=CLASSES)
+    assert out.labels.tolist() == [0] and out.segments.tolist() == [[0, 2]]
+    assert out.scores.tolist() == pytest.approx([0.5 * 0.64])
+    assert len(process([window(labels=(2, 1))], video_id="a", classes=CLASSES)) == 0
+    assert len(process([], video_id="a", classes=CLASSES)) == 0
+
+
 def test_post_processor_options(file):
     with pytest.raises(ValueError, match="k"):
         DetectionPostProcessor(video_scores=dict(file=str(file), k=2))
@@ -141,6 +137,9 @@ def test_post_processor_options(file):
         DetectionPostProcessor(video_scores=dict(topk=2))
     with pytest.raises(ValueError, match="topk"):
         DetectionPostProcessor(video_scores=dict(file=str(file), topk=0))
+    process = DetectionPostProcessor(video_scores=dict(file=str(file), topk=4))
+    with pytest.raises(ValueError, match="topk=4 classes .* tells 3; set video_scores.topk=3"):
+        process.check_videos(["a"], CLASSES)
 
 
 def evaluate(file, videos):
