@@ -21,6 +21,15 @@ def test_select_by_hand():
     assert len(everything) == 5
 
 
+def test_select_segments_that_depend_on_the_class():
+    def segments(points, labels):
+        return torch.stack([points, points + labels], dim=1).float()
+
+    scores = torch.tensor([[0.9, 0.3], [0.1, 0.8]])
+    found = select_candidates(segments, scores, 0.2, topk=9, min_duration=0.5)
+    assert found.segments.tolist() == [[1.0, 2.0], [0.0, 1.0]] and found.labels.tolist() == [1, 1]
+
+
 def test_select_nothing():
     found = select_candidates(torch.zeros(3, 2), torch.zeros(3, 4), 0.001, 10, 0.0)
     assert found.segments.shape == (0, 2) and len(found.scores) == len(found.labels) == 0

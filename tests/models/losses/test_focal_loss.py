@@ -38,3 +38,9 @@ def test_only_valid_points_count():
     assert_close(loss, sigmoid_focal_loss(logits, targets)[valid].sum())
     loss.backward()
     assert (logits.grad[~valid] == 0).all()
+
+
+def test_weights_are_factors_of_the_elements():
+    logits, targets, weights = torch.randn(3, 4), torch.rand(3, 4), torch.rand(3, 4)
+    loss = SigmoidFocalLoss()(logits, targets, torch.tensor([True, False, True]), weights)
+    assert_close(loss, (sigmoid_focal_loss(logits, targets) * weights)[[0, 2]].sum())
