@@ -12,8 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .actionformer import from_opentad_actionformer
-from .key_tables import KeyTable, register_source
+from .key_tables import KeyTable, convert, recognise, register_source
 
 _SHARED: dict[str, Any] = dict(
     signature=(r"(blocks\.\d+\.adapter|ladders\.adapters\.\d+|backbone\.model\.backbone)\.",),
@@ -52,7 +51,7 @@ def from_opentad_vit(
 
 @register_source(
     "opentad_adatad",
-    about="OpenTAD AdaTAD: the whole detector (with ActionFormer)",
+    about="OpenTAD AdaTAD: the whole detector, with ActionFormer or another head known here",
     detector=True,
     **_SHARED,
 )
@@ -71,7 +70,10 @@ def from_opentad_adatad(
     Returns:
         Weights under our names; keys without a counterpart keep theirs.
     """
-    return from_opentad_actionformer(place_ladders(_TO_DETECTOR(state_dict), adapter_indices))
+    placed = place_ladders(_TO_DETECTOR(state_dict), adapter_indices)
+    heads = [name for name in recognise(placed) if name.startswith("opentad_")]
+    heads = [name for name in heads if name not in ("opentad_vit", "opentad_adatad")]
+    return convert(placed, heads[0] if len(heads) == 1 else "opentad_actionformer")
 
 
 _LADDER = re.compile(r"^(.*?)ladders\.adapters\.(\d+)\.")

@@ -101,6 +101,16 @@ def test_told_apart_from_actionformer(tmp_path):
     assert recognise(attention) == ["opentad_actionformer"]
 
 
+def test_behind_the_encoder_of_adatad():
+    encoder = {"backbone.model.backbone.blocks.0.adapter.gamma": torch.ones(1)}
+    theirs = {**foreign("opentad_tridet"), **{f"module.{k}": v for k, v in encoder.items()}}
+    converted = convert(theirs, "opentad_adatad")
+    assert converted.keys() - build().state_dict().keys() == {
+        "backbone.backbone.blocks.0.adapter.gamma"
+    }
+    assert build().state_dict().keys() <= converted.keys()
+
+
 def test_shapes_of_the_authors_files(golden):
     for case, source in (("tridet_official", "tridet"), ("tridet_opentad", "opentad_tridet")):
         state, _, _ = golden(case)
