@@ -57,8 +57,8 @@ class DetectionPostProcessor:
     The steps, in this order: merge; drop what is not longer than ``min_duration``; keep the
     ``pre_nms_topk`` best; suppress (:func:`mmtad.ops.batched_nms`); vote on boundaries
     (:func:`mmtad.ops.segment_voting`) with all segments that went into the suppression; keep the
-    ``max_per_video`` best; give these the classes of an external video classifier
-    (:func:`fuse_video_scores`). Nothing is rounded on the way.
+    ``max_per_video`` best; limit them to the video; give them the classes of an external video
+    classifier (:func:`fuse_video_scores`). Nothing is rounded on the way.
 
     Args:
         nms: ``dict(type='soft_nms', decay='gaussian' | 'linear' | 'improved_gaussian', sigma=0.5,
@@ -77,6 +77,8 @@ class DetectionPostProcessor:
             ``topk`` times ``max_per_video``. With ``relabel=False`` the detector's own classes
             stay, are weighed by the video's score before anything else is done, and those outside
             the ``topk`` are dropped (:func:`reweigh_by_video_scores`). None leaves all as it is.
+        clamp_first: Limit the segments to the video before anything else, as OpenTAD does on
+            sliding windows; elsewhere public code does it last.
 
     Raises:
         FileNotFoundError: If the file of ``video_scores`` does not exist.
@@ -92,12 +94,14 @@ class DetectionPostProcessor:
         min_duration: float | None = None,
         max_per_video: int | None = None,
         video_scores: Mapping[str, Any] | None = None,
+        clamp_first: bool = False,
     ) -> None:
         self.nms = None if nms is None else _read_nms(nms)
         self.voting = None if voting is None else dict(voting)
         self.pre_nms_topk = pre_nms_topk
         self.min_duration = min_duration
         self.max_per_video = max_per_video
+        self.clamp_first = clamp_first
         for name in ("pre_nms_topk", "max_per_video"):
             if (value := getattr(self, name)) is not None and value <= 0:
                 raise ValueError(f"{name} must be positive or None, got {value}")
@@ -156,7 +160,8 @@ class DetectionPostProcessor:
                 ``scores`` float ``[N]`` >= 0 and ``labels`` int64 ``[N]``; may be empty.
             video_id: Id of the video, for ``video_scores``.
             classes: Class names in the order of the labels, for ``video_scores``.
-            duration: Length of the video in seconds, for the decay ``improved_gaussian``.
+            duration: Length of the video in seconds, to limit the segments to it and for the decay
+                ``improved_gaussian``. None limits nothing.
 
         Returns:
             ``segments`` float32 ``[M, 2]`` in seconds, ``scores`` float32 ``[M]`` descending,
@@ -168,6 +173,8 @@ class DetectionPostProcessor:
         """
         segments, scores, labels = merge_windows(windows)
         _check_finite(segments, scores)
+        if self.clamp_first and duration is not None:
+            segments = segments.clamp(min=0, max=duration)
         video = self._video_scores(video_id, classes)
         if video is not None and not self.relabel:
             fields = segments, scores, labels
@@ -194,6 +201,8 @@ class DetectionPostProcessor:
             if self.voting is not None:
                 final.segments = segment_voting(final.segments, segments, scores, **self.voting)
         final.labels = labels[keep]
+        if duration is not None:
+            final.segments = final.segments.clamp(min=0, max=duration)
         return final if video is None or not self.relabel else self._fuse(final, video)
 
     def _video_scores(self, video_id: str | None, classes: Sequence[str] | None) -> Tensor | None:
