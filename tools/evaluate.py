@@ -9,13 +9,12 @@ Both are JSON (or JSON compressed as .json.gz) with times in seconds, the layout
 """
 
 import argparse
-import math
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
-from mmtad.apis.cli import run_cli
+from mmtad.apis.cli import parse_tiou, run_cli
 from mmtad.evaluation import comparison_table, detection_report, detection_table
 
 EXAMPLES = """examples:
@@ -23,31 +22,6 @@ EXAMPLES = """examples:
   python tools/evaluate.py anet.json predictions.json --subset validation --tiou 0.5:0.95:0.05
   python tools/evaluate.py thumos14.json predictions.json --per-class --ignore-labels Ambiguous
 """
-
-
-def parse_tiou(text: str) -> list[float]:
-    """Read ``first:last:step`` (last included) or numbers separated by commas.
-
-    Args:
-        text: Such as ``"0.3:0.7:0.1"`` or ``"0.5,0.75"``.
-
-    Raises:
-        ValueError: If it is neither.
-    """
-    try:
-        if ":" in text:
-            first, last, step = (float(part) for part in text.split(":"))
-            if not 0 < step <= 1 or last < first:
-                raise ValueError
-            # A little slack and rounding, so that 0.7 is met exactly despite binary fractions.
-            count = math.floor((last - first) / step + 1e-6) + 1
-            return [round(first + i * step, 10) for i in range(count)]
-        return [float(part) for part in text.split(",")]
-    except ValueError as error:
-        raise ValueError(
-            f"--tiou {text!r} is not understood; write first:last:step as in 0.3:0.7:0.1, or "
-            "numbers as in 0.5,0.75"
-        ) from error
 
 
 def parse_args() -> argparse.Namespace:

@@ -1,7 +1,8 @@
-"""What the command line tools share: reading a config and ending with one clear sentence."""
+"""What the command line tools share: reading configs and thresholds, ending with one sentence."""
 
 import argparse
 import atexit
+import math
 import os
 import os.path as osp
 import sys
@@ -46,6 +47,34 @@ def read_config(path: str) -> Config:
         return Config.fromfile(path)
     except (SyntaxError, NameError, OSError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"the config {path} can not be read: {error}") from error
+
+
+def parse_tiou(text: str) -> list[float]:
+    """Read ``first:last:step`` (last included) or numbers separated by commas.
+
+    Args:
+        text: Such as ``"0.3:0.7:0.1"`` or ``"0.5,0.75"``.
+
+    Returns:
+        Thresholds.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    try:
+        if ":" in text:
+            first, last, step = (float(part) for part in text.split(":"))
+            if not 0 < step <= 1 or last < first:
+                raise ValueError
+            # A little slack and rounding, so that 0.7 is met exactly despite binary fractions.
+            count = math.floor((last - first) / step + 1e-6) + 1
+            return [round(first + i * step, 10) for i in range(count)]
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ValueError(
+            f"--tiou {text!r} is not understood; write first:last:step as in 0.3:0.7:0.1, or "
+            "numbers as in 0.5,0.75"
+        ) from error
 
 
 def run_cli(main: Callable[[], None]) -> int:
