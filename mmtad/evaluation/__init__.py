@@ -1,3 +1,4 @@
+from .action_pairs import pair_verbs_and_nouns
 from .average_precision import average_precision, interpolated_average_precision
 from .average_recall import (
     area_under_curve,
@@ -17,6 +18,7 @@ from .detection_metric import DetectionMetric
 from .diagnosis import diagnose
 from .diagnosis_bins import BIN_PRESETS, Bins, resolve_bins
 from .diagnosis_result import Diagnosis
+from .epic import EPIC_TIOU_THRESHOLDS, epic_reports, evaluate_epic
 from .files import read_json, write_results
 from .ground_truth import GroundTruth, load_ground_truth
 from .measures import MEASURES
@@ -33,6 +35,14 @@ from .retrieval import (
     evaluate_retrieval,
     retrieval_report,
 )
+from .submissions import (
+    check_activitynet_submission,
+    check_ego4d_submission,
+    check_epic_submission,
+    make_activitynet_submission,
+    make_ego4d_submission,
+    make_epic_submission,
+)
 from .tables import comparison_table, detection_table, proposal_table, retrieval_table
 from .text_results import read_text_results
 from .thumos_precision import thumos_average_precision
@@ -41,6 +51,7 @@ __all__ = [
     "ACTIVITYNET_TIOU_THRESHOLDS",
     "BIN_PRESETS",
     "EGO4D_TIOU_THRESHOLDS",
+    "EPIC_TIOU_THRESHOLDS",
     "MEASURES",
     "STYLES",
     "THUMOS_TIOU_THRESHOLDS",
@@ -55,11 +66,16 @@ __all__ = [
     "area_under_curve",
     "average_precision",
     "average_recall",
+    "check_activitynet_submission",
+    "check_ego4d_submission",
+    "check_epic_submission",
     "comparison_table",
     "detection_report",
     "detection_table",
     "diagnose",
+    "epic_reports",
     "evaluate_detections",
+    "evaluate_epic",
     "evaluate_proposals",
     "evaluate_retrieval",
     "first_hits",
@@ -67,6 +83,10 @@ __all__ = [
     "load_ground_truth",
     "load_predictions",
     "load_proposals",
+    "make_activitynet_submission",
+    "make_ego4d_submission",
+    "make_epic_submission",
+    "pair_verbs_and_nouns",
     "proposal_budgets",
     "proposal_report",
     "proposal_table",

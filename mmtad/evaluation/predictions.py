@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -56,8 +56,8 @@ def load_predictions(
             number, or a segment is reversed (the message names the video), or not a single video
             is in the ground truth.
     """
-    results, name = _read_results(source, ground_truth)
-    segments, scores, names = _columns(results, name)
+    results, name = read_results(source, ground_truth.blocked_videos)
+    segments, scores, names = read_columns(results, name)
     videos = _video_indices(results, ground_truth, name, outside)
     class_index = {label: i for i, label in enumerate(ground_truth.classes)}
     labels = np.array([class_index.get(label, -1) for label in names], dtype=np.int64)
@@ -80,23 +80,38 @@ def load_proposals(source: Source, ground_truth: GroundTruth) -> Predictions:
         FileNotFoundError: If the file does not exist.
         ValueError: As :func:`load_predictions`.
     """
-    results, name = _read_results(source, ground_truth)
-    segments, scores, _ = _columns(results, name, labelled=False)
+    results, name = read_results(source, ground_truth.blocked_videos)
+    segments, scores, _ = read_columns(results, name, labelled=False)
     videos = _video_indices(results, ground_truth, name, "are left out")
     return Predictions(videos, np.zeros(len(videos), dtype=np.int64), segments, scores)
 
 
-def _read_results(source: Source, ground_truth: GroundTruth) -> tuple[Mapping[str, Any], str]:
-    """Lists of detections by video without the blocked videos, and the name of the source."""
-    results, name = read_section(source, "results", "the predictions")
+def read_results(
+    source: Source, blocked_videos: Collection[str] = (), default_name: str = "the predictions"
+) -> tuple[Mapping[str, Any], str]:
+    """Take the lists of detections by video out of a result file.
+
+    Args:
+        source: Path (``.json`` or ``.json.gz``) or dict: ``{"results": {video_id: [...]}}``.
+        blocked_videos: Videos to leave out.
+        default_name: What messages call a source that is not a file.
+
+    Returns:
+        The lists by video, and the name of the source for messages.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is not JSON or not of this layout.
+    """
+    results, name = read_section(source, "results", default_name)
     for video, detections in results.items():
         if not isinstance(detections, list | tuple):
             raise ValueError(
                 f"{name}: video '{video}' holds a {type(detections).__name__}; "
                 "expected a list of detections"
             )
-    if ground_truth.blocked_videos:
-        results = {v: d for v, d in results.items() if v not in ground_truth.blocked_videos}
+    if blocked_videos:
+        results = {v: d for v, d in results.items() if v not in blocked_videos}
     return results, name
 
 
@@ -125,10 +140,22 @@ def _video_indices(
     return np.repeat(per_video, counts)
 
 
-def _columns(
+def read_columns(
     results: Mapping[str, Any], name: str, labelled: bool = True
 ) -> tuple[FloatArray, FloatArray, list[str]]:
-    """Segments ``[N, 2]``, scores ``[N]`` and label names ``[N]``, checked all at once."""
+    """Turn the lists of all videos into arrays, checked all at once.
+
+    Args:
+        results: Lists of detections by video.
+        name: Where they come from, for messages.
+        labelled: Whether every detection needs a label.
+
+    Returns:
+        Segments ``[N, 2]`` in seconds, scores ``[N]`` and label names (none if not ``labelled``).
+
+    Raises:
+        ValueError: If a detection is not valid; the message names the video.
+    """
     flat = list(chain.from_iterable(results.values()))
     try:
         segments = np.array([detection["segment"] for detection in flat])
