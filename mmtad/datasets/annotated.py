@@ -233,24 +233,30 @@ class AnnotatedDataset(BaseDataset):
             print_log(f"{text} ({count} so far)", "current", logging.WARNING)
 
 
-def report_missing(missing: Sequence[str], total: int, remedy: str) -> None:
+def report_missing(
+    missing: Sequence[str],
+    total: int,
+    remedy: str,
+    verb: tuple[str, str] = ("was found", "are missing"),
+) -> None:
     """Log how many sources are missing.
 
     Args:
         missing: Where they were looked for.
         total: Number of videos.
         remedy: What to check if all are missing.
+        verb: What none of the videos did, and what some of them do.
 
     Raises:
         FileNotFoundError: If all are missing.
     """
     if len(missing) == total:
         raise FileNotFoundError(
-            f"none of the {total} videos was found, the first would be {missing[0]}; {remedy}"
+            f"none of the {total} videos {verb[0]}, the first would be {missing[0]}; {remedy}"
         )
     if missing:
         print_log(
-            f"{len(missing)} of {total} videos are missing, first {missing[0]}",
+            f"{len(missing)} of {total} videos {verb[1]}, first {missing[0]}",
             "current",
             logging.WARNING,
         )

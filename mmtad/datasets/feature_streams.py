@@ -11,6 +11,7 @@ from torch.nn import functional
 from .feature_files import FeatureReadError, open_array, reading, to_numpy
 
 LAYOUTS = ("TC", "CT")
+_BMN_MARGIN = 1e-4  # BMN keeps this far from the middles of the first and the last feature
 
 
 @dataclass(frozen=True)
@@ -193,11 +194,8 @@ def average_samples(features: np.ndarray, length: int, samples: int = 3) -> np.n
     if count == 1:
         return np.repeat(features, length, axis=1)
     borders = np.arange(length + 1) * (count / length) - 0.5  # in steps of the features
-    margin = 1e-4  # BMN keeps this far from the outermost middles
-    low = np.maximum(borders[:-1], margin)
-    high = np.minimum(borders[1:], count - 1 - margin)
-    where = np.linspace(low, np.maximum(low, high), samples)  # [samples, T']
-    where = np.clip(where, 0, count - 1)
+    borders = np.clip(borders, _BMN_MARGIN, count - 1 - _BMN_MARGIN)
+    where = np.linspace(borders[:-1], borders[1:], samples)  # [samples, T']
     left = np.minimum(where.astype(np.int64), count - 2)
     weight = (where - left).astype(np.float32)
     values = features[:, left] * (1 - weight) + features[:, left + 1] * weight

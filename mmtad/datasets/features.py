@@ -159,7 +159,10 @@ class FeatureDataset(AnnotatedDataset):
         self._check_rates(records)
         missing = self.missing_features(records)
         report_missing(
-            list(missing.values()), len(records), "check data_root and the path in features"
+            list(missing.values()),
+            len(records),
+            "check data_root and the path in features",
+            ("has features", "lack features"),
         )
         present = [record for record in records if record.video_id not in missing]
         self._probe_some(present)

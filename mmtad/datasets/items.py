@@ -81,7 +81,7 @@ def annotated_item(
     return dict(
         video_id=record.video_id,
         duration=record.duration,
-        gt_segments=np.array([one[:2] for one in segments], np.float32).reshape(-1, 2),
+        gt_segments=np.array([one[:2] for one in segments], np.float64).reshape(-1, 2),
         gt_labels=np.array([labels[one[2]] for one in segments], np.int64),
         test_mode=test_mode,
         window_start=0,

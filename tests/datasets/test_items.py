@@ -27,7 +27,7 @@ def test_one_item_per_window():
     found = items()
     assert [item["window_start"] for item in found] == [0, 16, 32, 48, 64, 68]
     assert [item["window_index"] for item in found] == list(range(6))
-    assert found[0]["gt_segments"].dtype == np.float32 and found[0]["gt_labels"].tolist() == [1, 0]
+    assert found[0]["gt_segments"].dtype == np.float64 and found[0]["gt_labels"].tolist() == [1, 0]
     assert [item["window_start"] for item in items(overlap=0)] == [0, 32, 64, 68]
 
 

@@ -1,8 +1,8 @@
 """Windows, ground truth and frames of OpenTAD's loaders on seven videos, and where ours differ.
 
-Deliberate differences, each checked here: our windows cover every step; ground truth keeps fractions
-of frames and short actions; a window sees the clips of its first and last steps whole (``truncation_margin``); a step
-of a resized video shows its first frame, not its middle one.
+Deliberate differences, each checked here: our windows cover every step; ground truth keeps
+fractions of frames, and short actions; a window sees the clips of its first and last steps whole
+(``truncation_margin``); a step of a resized video shows its first frame, not its middle one.
 """
 
 import json
@@ -172,6 +172,19 @@ def test_whole_videos(cases, database, build):
         lasts = theirs[:, 1] > theirs[:, 0]  # theirs keep the one without length
         np.testing.assert_allclose(segments, theirs[lasts], atol=1e-4)
         assert labels.tolist() == np.array(window["gt_labels"])[lasts].tolist()
+
+
+def test_ground_truth_keeps_fractions_of_frames(shared, build):
+    exact = json.loads((shared / "goldens/windows/anno.json").read_text())["database"]
+    ours = build(database=exact, sampling="whole", min_visible=0)
+    theirs = build(sampling="whole", min_visible=0)
+    largest = 0.0
+    for index in range(len(ours)):
+        pair = [d[index]["data_samples"].gt_instances.segments for d in (ours, theirs)]
+        lost = pair[0][: len(pair[1])] - pair[1]  # ours may end in one that is below a frame
+        assert (lost > -1e-4).all() and (lost < 1 / STRIDE + 1e-4).all()
+        largest = max(largest, float(lost.max()))
+    assert largest > 0.9 / STRIDE  # up to a frame is a quarter of a step here
 
 
 @pytest.mark.parametrize("method", ["linear", "bmn"])

@@ -119,7 +119,7 @@ class SampleFeatures(Transform):
             return 0, length
         if sampling in ("random", "whole"):
             grid = window_grid(results, 0, length)
-            segments = torch.from_numpy(results["gt_segments"]).double()
+            segments = torch.from_numpy(results["gt_segments"])
             return random_truncation(
                 grid.to_grid(segments).numpy(),
                 length,
@@ -146,9 +146,9 @@ class SampleFeatures(Transform):
         segments, labels = results["gt_segments"], results["gt_labels"]
         if seen is not None:
             threshold = 0.0 if results["test_mode"] else results["min_visible"]
-            clipped, keep = visible_segments(segments.astype(np.float64), *seen, threshold)
+            clipped, keep = visible_segments(segments, *seen, threshold)
             segments, labels = clipped[keep], labels[keep]
-        in_steps = results["grid"].to_grid(torch.from_numpy(segments).double())
+        in_steps = results["grid"].to_grid(torch.from_numpy(segments))
         results["gt_segments"], results["gt_labels"] = in_steps.float().numpy(), labels
         return results
 

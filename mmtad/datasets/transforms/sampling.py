@@ -95,8 +95,8 @@ class SampleFrames(Transform):
         segments, keep = visible_segments(
             results["gt_segments"], start, end, results["min_visible"] if part else 0.0
         )
-        segments = torch.from_numpy(segments[keep]).float()
-        results["gt_segments"] = results["grid"].to_grid(segments).numpy()
+        segments = torch.from_numpy(segments[keep])  # float64: seconds of long videos need it
+        results["gt_segments"] = results["grid"].to_grid(segments).float().numpy()
         results["gt_labels"] = results["gt_labels"][keep]
 
 
