@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from mmtad.evaluation import load_ground_truth, load_predictions
+from mmtad.evaluation import load_ground_truth, load_predictions, load_proposals
 
 TRUTH = load_ground_truth(
     {"database": {"a": {"annotations": [{"segment": [0, 1], "label": "run"}]}, "b": {}}},
@@ -80,3 +80,27 @@ def test_bad_layout(tmp_path):
         path.write_text(json.dumps(content))
         with pytest.raises(ValueError, match=message):
             load_predictions(path, TRUTH)
+
+
+def test_not_a_single_known_video():
+    """Ids written in another way would give an mAP of zero without an error."""
+    message = (
+        r"none of the 2 videos of the predictions \('v_a', ...\) is among the 2 evaluated videos of "
+        r"the ground truth \('a', ...\); check the subset and how the ids are written"
+    )
+    for load in (load_predictions, load_proposals):
+        with pytest.raises(ValueError, match=message):
+            load({"results": {"v_a": [detection()], "v_b": []}}, TRUTH)
+        assert len(load({"results": {"v_a": [], "v_b": []}}, TRUTH).scores) == 0
+        assert len(load({"results": {"blocked": [detection()]}}, TRUTH).scores) == 0
+
+
+def test_proposals_need_no_label():
+    bare = {"segment": [0.5, 1], "score": 0.5}
+    found = load_proposals({"results": {"b": [bare], "a": [detection(label="x"), bare]}}, TRUTH)
+    assert found.videos.tolist() == [1, 0, 0]
+    assert found.labels.tolist() == [0, 0, 0]
+    with pytest.raises(ValueError, match="video 'b' has a detection without 'label'"):
+        load_predictions({"results": {"b": [bare]}}, TRUTH)
+    with pytest.raises(ValueError, match="video 'b' has the detection 3; .* 'segment', 'score'$"):
+        load_proposals({"results": {"b": [3]}}, TRUTH)
