@@ -3,6 +3,7 @@ import torch
 from mmengine.structures import InstanceData
 
 from mmtad.checkpoints.actionformer import from_actionformer, from_opentad_actionformer
+from mmtad.checkpoints.boundary_map import from_opentad_bmn, from_opentad_gtad
 from mmtad.registry import MODELS
 
 
@@ -75,3 +76,62 @@ def training_batch():
         return x, masks, truth
 
     return make
+
+
+@pytest.fixture
+def boundary_map_golden(golden):
+    """``boundary_map_golden("bmn", **head)`` -> (detector of OpenTAD's weights, io, converter)."""
+
+    def load(name, **head):
+        state, io, case = golden(name)
+        convert = from_opentad_bmn if name == "bmn" else from_opentad_gtad
+        theirs = case["config"]["roi_head"]
+        sizes = theirs["proposal_roi_extractor"]
+        convs = theirs["proposal_head"]
+        if name == "bmn":
+            neck, block = None, dict(boundary_block="conv", boundary_groups=4)
+            extractor = dict(
+                type="BoundaryMatchingExtractor",
+                hidden_channels=sizes["hid_channels"],
+                roi_channels=sizes["roi_channels"],
+                num_points=sizes["num_sample"],
+                num_subsamples=sizes["num_sample_perbin"],
+            )
+        else:
+            neck = dict(type="GCNeXtNeck", channels=32, preset="opentad")
+            block = dict(boundary_block="gcnext", boundary_groups=32)
+            extractor = dict(
+                type="SubGraphAlignment",
+                roi_size=sizes["roi_size"],
+                context_size=sizes["context_size"],
+            )
+        model = MODELS.build(
+            dict(
+                type="TADDetector",
+                projection=dict(
+                    type="ConvProjection",
+                    in_channels=24,
+                    out_channels=32,
+                    num_convs=case["config"]["projection"]["num_convs"],
+                ),
+                neck=neck,
+                head=dict(
+                    type="BoundaryMapHead",
+                    in_channels=32,
+                    num_steps=sizes["tscale"],
+                    num_durations=sizes["dscale"],
+                    extractor=extractor,
+                    extractor_channels=sizes["out_channels"],
+                    feat_channels=convs["feat_channels"],
+                    num_convs=convs["num_convs"],
+                    kernel_size=convs.get("kernel_size", 3),
+                    preset="opentad",
+                    **block,
+                )
+                | head,
+            )
+        )
+        model.load_state_dict(convert(state))
+        return model.eval(), io, convert
+
+    return load
