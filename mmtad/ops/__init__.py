@@ -1,6 +1,7 @@
 from .boundary_sampling import BoundarySampling, boundary_sample_points, proposal_segments
 from .nms import batched_nms, nms, segment_voting, soft_nms
 from .roi_align1d import align_sample_points, roi_align1d
+from .segment_fusion import fuse_segments
 from .sparse_sum import SamplePoints, SparseSum, sampled_projection
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "roi_align1d",
     "sampled_projection",
     "batched_nms",
+    "fuse_segments",
     "nms",
     "segment_voting",
     "soft_nms",

@@ -96,7 +96,7 @@ class DetectionPostProcessor:
         video_scores: Mapping[str, Any] | None = None,
         clamp_first: bool = False,
     ) -> None:
-        self.nms = None if nms is None else _read_nms(nms)
+        self.nms = None if nms is None else read_nms(nms)
         self.voting = None if voting is None else dict(voting)
         self.pre_nms_topk = pre_nms_topk
         self.min_duration = min_duration
@@ -226,7 +226,7 @@ class DetectionPostProcessor:
         return InstanceData(**dict(zip(("segments", "scores", "labels"), fields, strict=True)))
 
 
-def _read_nms(nms: Mapping[str, Any]) -> dict[str, Any]:
+def read_nms(nms: Mapping[str, Any]) -> dict[str, Any]:
     """Turn the ``nms`` part of a config into arguments of ``batched_nms``."""
     options = dict(nms)
     kind = options.pop("type", None)
