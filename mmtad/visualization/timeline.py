@@ -1,6 +1,6 @@
 """Ground truth above predictions on one time axis, one panel a video."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -21,13 +21,16 @@ AXIS = WIDTH - LEFT - RIGHT
 MIN_BAR = 0.017
 MAX_VIDEOS = 60
 
+Paint = Callable[[dict], tuple[dict, dict]]
 
-def _height(panel: Panel) -> float:
+
+def panel_height(panel: Panel) -> float:
+    """Inches."""
     rows = sum(block.rows for block in panel.blocks)
     return rows * LANE + (len(panel.blocks) + 1) * BLOCK_GAP
 
 
-def _shorten(text: str, limit: float, font: FontProperties, renderer) -> str:
+def shorten(text: str, limit: float, font: FontProperties, renderer) -> str:
     """Cut out the middle of a text until it is at most ``limit`` pixels wide."""
     keep = len(text)
     short = text
@@ -41,18 +44,26 @@ def _text_width(text: str, font: FontProperties, renderer) -> float:
     return renderer.get_text_width_height_descent(text, font, False)[0]
 
 
-def _draw_bar(
-    axes: Axes, item: dict, row: float, style: ClassStyle, duration: float, renderer
-) -> None:
-    pixels = AXIS * axes.get_figure().dpi / duration
+def class_paint(styles: Mapping[str, ClassStyle]) -> Paint:
+    """Colour and hatch by class, opacity by score."""
+
+    def paint(item: dict) -> tuple[dict, dict]:
+        score = item.get("score")
+        alpha = 1.0 if score is None else 0.1 + 0.9 * min(max(score, 0.0), 1.0)
+        style = styles[item["label"]]
+        return style.patch_options(alpha), style.text_options(alpha)
+
+    return paint
+
+
+def _draw_bar(axes: Axes, item: dict, row: float, paint: Paint, duration: float, renderer) -> None:
+    pixels = axes.bbox.width / duration
     start, end = (min(max(value, 0.0), duration) for value in item["segment"])
-    width = max(end - start, MIN_BAR * duration / AXIS)
+    width = max(end - start, MIN_BAR * axes.get_figure().dpi / pixels)
     start = max(min(start, duration - width), 0.0)
     score = item.get("score")
-    alpha = 1.0 if score is None else 0.1 + 0.9 * min(max(score, 0.0), 1.0)
-    axes.add_patch(
-        Rectangle((start, row + 0.08), width, 0.84, clip_on=False, **style.patch_options(alpha))
-    )
+    patch_options, text_options = paint(item)
+    axes.add_patch(Rectangle((start, row + 0.08), width, 0.84, clip_on=False, **patch_options))
     label = item["label"]
     texts = [label] if score is None else [f"{label} {score:.2f}", f"{score:.2f}"]
     font = FontProperties(size=SMALL_FONT)
@@ -66,12 +77,20 @@ def _draw_bar(
                 ha="center",
                 va="center_baseline",
                 parse_math=False,
-                **style.text_options(alpha),
+                **text_options,
             )
             return
 
 
-def _draw_panel(axes: Axes, panel: Panel, styles: Mapping[str, ClassStyle], renderer) -> None:
+def draw_panel(axes: Axes, panel: Panel, paint: Paint, renderer) -> None:
+    """Draw one video into axes that have their final size.
+
+    Args:
+        axes: As high as :func:`panel_height` says.
+        panel: What to show.
+        paint: Options of the patch and of the text on it, for each item.
+        renderer: Measures texts.
+    """
     gap = BLOCK_GAP / LANE
     row, ticks, names = gap, [], []
     for index, block in enumerate(panel.blocks):
@@ -81,7 +100,7 @@ def _draw_panel(axes: Axes, panel: Panel, styles: Mapping[str, ClassStyle], rend
         names.append(block.name + (f"\n(+{block.hidden} hidden)" if block.hidden else ""))
         for lane in block.lanes:
             for item in lane:
-                _draw_bar(axes, item, row, styles[item["label"]], panel.duration, renderer)
+                _draw_bar(axes, item, row, paint, panel.duration, renderer)
             row += 1
         if not block.lanes:
             axes.text(
@@ -106,10 +125,10 @@ def _draw_panel(axes: Axes, panel: Panel, styles: Mapping[str, ClassStyle], rend
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     note = axes.set_title(panel.note, loc="right", fontsize=FONT - 1, color="0.35")
-    free = (AXIS - 0.2) * axes.get_figure().dpi
+    free = axes.bbox.width - 0.2 * axes.get_figure().dpi
     free -= note.get_window_extent(renderer).width
     font = FontProperties(size=FONT + 1, weight="bold")
-    title = _shorten(panel.title, free, font, renderer)
+    title = shorten(panel.title, free, font, renderer)
     axes.set_title(title, loc="left", fontproperties=font, parse_math=False)
 
 
@@ -182,13 +201,15 @@ def _draw_figure(panels: Sequence[Panel], min_score: float, dpi: int) -> Figure:
     figure = Figure(figsize=(WIDTH, 4), dpi=dpi)
     renderer = FigureCanvasAgg(figure).get_renderer()
     legend = add_legend(figure, styles, title)[1] + 0.05 if styles else 0.1
-    height = sum(TITLE + _height(panel) + TICKS for panel in panels) + XLABEL + legend
+    height = sum(TITLE + panel_height(panel) + TICKS for panel in panels) + XLABEL + legend
     figure.set_size_inches(WIDTH, height)
     top = height
     for panel in panels:
-        top -= TITLE + _height(panel)
-        axes = figure.add_axes((LEFT / WIDTH, top / height, AXIS / WIDTH, _height(panel) / height))
-        _draw_panel(axes, panel, styles, renderer)
+        top -= TITLE + panel_height(panel)
+        axes = figure.add_axes(
+            (LEFT / WIDTH, top / height, AXIS / WIDTH, panel_height(panel) / height)
+        )
+        draw_panel(axes, panel, class_paint(styles), renderer)
         top -= TICKS
     axes.set_xlabel("time (s)", fontsize=FONT)
     return figure

@@ -5,7 +5,9 @@ import time
 import numpy as np
 import pytest
 
-from mmtad.evaluation import Bins, diagnose, evaluate_detections
+from mmtad.evaluation import evaluate_detections
+from mmtad.evaluation.diagnosis import diagnose
+from mmtad.evaluation.diagnosis_bins import Bins
 
 TIOUS = (0.5, 0.75)
 
