@@ -43,7 +43,13 @@ from .submissions import (
     make_ego4d_submission,
     make_epic_submission,
 )
-from .tables import comparison_table, detection_table, proposal_table, retrieval_table
+from .tables import (
+    comparison_table,
+    detection_table,
+    epic_table,
+    proposal_table,
+    retrieval_table,
+)
 from .text_results import read_text_results
 from .thumos_precision import thumos_average_precision
 
@@ -74,6 +80,7 @@ __all__ = [
     "detection_table",
     "diagnose",
     "epic_reports",
+    "epic_table",
     "evaluate_detections",
     "evaluate_epic",
     "evaluate_proposals",

@@ -70,6 +70,29 @@ def comparison_table(reports: Mapping[str, DetectionReport]) -> Table:
     return table
 
 
+def epic_table(reports: Mapping[str, DetectionReport]) -> Table:
+    """Show the mAP of verbs, nouns and actions, a row each.
+
+    Args:
+        reports: Reports by task, with the same thresholds.
+
+    Returns:
+        A rich table, values in percent.
+    """
+    first = next(iter(reports.values()))
+    table = _table(f"mAP (%) on {first.num_videos:,} videos of EPIC-Kitchens-100")
+    table.add_column("tIoU", no_wrap=True)
+    for name in ("classes", "actions", "detections"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for tiou in first.tiou_thresholds:
+        table.add_column(format_tiou(tiou), justify="right", no_wrap=True)
+    table.add_column("average", justify="right", no_wrap=True)
+    for task, report in reports.items():
+        numbers = (len(report.classes), int(report.num_instances.sum()), report.num_predictions)
+        table.add_row(task, *(f"{n:,}" for n in numbers), *_percent(report.ap.mean(axis=0)))
+    return table
+
+
 def proposal_table(
     report: ProposalReport,
     average_numbers: Sequence[int] = AVERAGE_NUMBERS,
@@ -145,7 +168,9 @@ def retrieval_table(report: RetrievalReport, per_class: bool = False) -> Table:
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, box=box.ASCII2, title_justify="left", title_style="")
+    # On one line: the default wraps a title at the width of its table.
+    line = Text(title, no_wrap=True, overflow="ignore")
+    return Table(title=line, box=box.ASCII2, title_justify="left", title_style="")
 
 
 def _actions(report: DetectionReport | ProposalReport | RetrievalReport) -> str:

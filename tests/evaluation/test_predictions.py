@@ -85,8 +85,8 @@ def test_bad_layout(tmp_path):
 def test_not_a_single_known_video():
     """Ids written in another way would give an mAP of zero without an error."""
     message = (
-        r"none of the 2 videos of the predictions \('v_a', ...\) is among the 2 evaluated videos of "
-        r"the ground truth \('a', ...\); check the subset and how the ids are written"
+        r"none of the 2 videos of the predictions \('v_a', ...\) is among the 2 evaluated videos "
+        r"of the ground truth \('a', ...\); check the subset and how the ids are written"
     )
     for load in (load_predictions, load_proposals):
         with pytest.raises(ValueError, match=message):

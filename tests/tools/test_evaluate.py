@@ -115,3 +115,77 @@ def test_several_results_are_compared(files):
     rows = [line for line in done.stdout.splitlines() if "pred.json" in line]
     assert len(rows) == 2
     assert rows[0].split("|")[2:] == rows[1].split("|")[2:]
+
+
+@pytest.fixture
+def run(files, monkeypatch, capsys):
+    """Run the tool in this process; gives its output."""
+
+    def run(*arguments):
+        monkeypatch.chdir(files)
+        monkeypatch.setattr(sys, "argv", [str(TOOL), *arguments])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(TOOL), run_name="__main__")
+        streams = capsys.readouterr()
+        assert ended.value.code == 0, streams.err
+        return streams.out
+
+    return run
+
+
+def cells(text):
+    lines = (line for line in text.splitlines() if line.startswith("| "))
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+
+
+def test_recall_measures_and_output(run, files):
+    out = run(
+        *("gt.json", "pred.json", "--subset", "test", "--ignore-labels", "Ambiguous"),
+        *("--measure", "mAP", "AR", "recall@kx", "--per-class", "--output", "out/numbers.json"),
+        *("--max-proposals", "10", "--top-k", "3", "--average", "instance"),
+    )
+    rows = cells(out)
+    assert ["run", "2", "50.00", "50.00", "50.00", "50.00", "50.00", "50.00"] in rows
+    assert ["AR", "3", "23.33", "23.33", "23.33", "21.00"] in rows
+    assert ["recall@3x", "3", *["33.33"] * 6] in rows
+    content = json.loads((files / "out" / "numbers.json").read_text())
+    numbers = content["results"]["pred.json"]
+    assert numbers["mAP@0.50"] == 0.25 and numbers["recall@3x@0.10"] == pytest.approx(1 / 3)
+    assert numbers["AR@10"] == pytest.approx(7 / 30)
+    assert set(numbers["per_class"]["run"]) >= {"AP", "AR@10", "AUC", "recall@3x"}
+    assert content["settings"]["subset"] == "test"
+
+
+def test_style_and_named_block_list(run, files):
+    found = {"results": {"a": [{"segment": [40, 41], "label": "run", "score": 1.0}]}}
+    found["results"]["a"].append({"segment": [0, 10], "label": "run", "score": 0.5})
+    (files / "pred.json").write_text(json.dumps(found))
+    arguments = ("gt.json", "pred.json", "--subset", "test", "--tiou", "0.5", "--per-class")
+    assert ["run", "2", "25.00", "25.00"] in cells(run(*arguments))
+    assert ["run", "2", "50.00", "50.00"] in cells(run(*arguments, "--style", "thumos"))
+    blocked = run(*arguments, "--block-list", "thumos14_212")
+    assert ["run", "2", "25.00", "25.00"] in cells(blocked)
+
+
+def test_epic(run, files):
+    actions = [
+        {"segment": [0, 10], "label": "take cup", "verb": 0, "noun": 13},
+        {"segment": [20, 30], "label": "put cup", "verb": 1, "noun": 13},
+    ]
+    database = {"P01": {"subset": "val", "annotations": actions}}
+    (files / "epic_action.json").write_text(json.dumps({"database": database}))
+    for name, position in (("verbs", 0), ("nouns", 1)):
+        found = [{**one, "label": one["label"].split()[position], "score": 0.5} for one in actions]
+        (files / f"{name}.json").write_text(json.dumps({"results": {"P01": found}}))
+    out = run("epic_action.json", "verbs.json", "nouns.json", "--epic", "--output", "out.json")
+    assert cells(out)[1:] == [
+        ["verb", "2", "2", "2", *["100.00"] * 6],
+        ["noun", "1", "2", "2", *["100.00"] * 6],
+        ["action", "2", "2", "2", *["100.00"] * 6],
+    ]
+    assert json.loads((files / "out.json").read_text())["results"]["action"]["mAP"] == 1
+    submission = [{k: v for k, v in one.items() if k != "label"} | {"score": 1} for one in actions]
+    (files / "challenge.json").write_text(json.dumps({"results": {"P01": submission[:1]}}))
+    out = run("epic_action.json", "challenge.json", "--epic", "--per-class")
+    assert ["action", "2", "2", "1", *["50.00"] * 6] in cells(out)
+    assert ["take cup", "1", *["100.00"] * 6] in cells(out)
