@@ -113,6 +113,14 @@ class AnnotatedDataset(BaseDataset):
     def make_items(self, record: VideoRecord, source: Any, labels: Mapping[str, int]) -> list[dict]:
         """The items of a video, from one entry of :meth:`find_sources`."""
 
+    @abstractmethod
+    def step_seconds(self, record: VideoRecord) -> float | None:
+        """Seconds between neighbouring steps of the grid; None if the annotation does not tell."""
+
+    @abstractmethod
+    def window_seconds(self, record: VideoRecord) -> float | None:
+        """Seconds that a sample shows at most; infinite for a sample of the whole video."""
+
     def probe(self, record: VideoRecord) -> tuple[float, int] | None:
         """Frame rate and number of frames of a video without annotated duration, if possible."""
         return None
@@ -158,8 +166,14 @@ class AnnotatedDataset(BaseDataset):
             )
         return items
 
-    def read_records(self) -> tuple[list[VideoRecord], list[str]]:
-        """The annotated videos of the subset, without blocked ones, and the class names."""
+    def read_records(
+        self, problems: dict[str, str] | None = None
+    ) -> tuple[list[VideoRecord], list[str]]:
+        """The annotated videos of the subset, without blocked ones, and the class names.
+
+        Args:
+            problems: Filled with what had to be mended in them, instead of logging it.
+        """
         name = self.ann_file if self.database is None else "the given database"
         database = (
             read_database(self.ann_file)
@@ -170,7 +184,7 @@ class AnnotatedDataset(BaseDataset):
         chosen = {key: info for key, info in chosen.items() if key not in self.block_list}
         classes = self._classes or self._metainfo.get("classes")
         classes = list(classes or collect_labels(database, self.ignore_labels))
-        records = parse_videos(chosen, classes, self.ignore_labels, name, self.probe)
+        records = parse_videos(chosen, classes, self.ignore_labels, name, self.probe, problems)
         if not records:
             raise ValueError(
                 f"no video is left of the {len(database)} in {name} after the subset "

@@ -117,6 +117,7 @@ def parse_videos(
     ignore_labels: Collection[str],
     name: str,
     probe: Callable[[VideoRecord], tuple[float, int] | None] | None = None,
+    problems: dict[str, str] | None = None,
 ) -> list[VideoRecord]:
     """Turn a database into records and log what had to be mended.
 
@@ -130,6 +131,7 @@ def parse_videos(
         name: Where the database comes from, for messages.
         probe: Reads frame rate and number of frames from the file of a video that the annotation
             gives no duration, None if it cannot; the duration then is the end of the last segment.
+        problems: Filled with what had to be mended, by kind, instead of logging it.
 
     Raises:
         ValueError: If a number is missing or malformed, a segment is reversed, a label unknown, or
@@ -161,7 +163,12 @@ def parse_videos(
                 seen.add((*segment, label))
                 record.segments.append((*segment, label))
         records.append(record)
-    _report(counts, examples, name)
+    found = _report(counts, examples, name)
+    if problems is not None:
+        problems.update(found)
+    elif found:
+        text = "; ".join(found.values())
+        print_log(f"{name}: of {counts['all']} segments {text}", "current", logging.WARNING)
     return records
 
 
@@ -257,7 +264,8 @@ def _number(value: Any) -> float:
         return math.nan
 
 
-def _report(counts: Counter[str], examples: Mapping[str, str], name: str) -> None:
+def _report(counts: Counter[str], examples: Mapping[str, str], name: str) -> dict[str, str]:
+    """What had to be mended, by kind."""
     texts = {
         "outside": "outside their video (dropped)",
         "clipped": "past the border of their video (clipped)",
@@ -272,10 +280,8 @@ def _report(counts: Counter[str], examples: Mapping[str, str], name: str) -> Non
             f"first {example}; "
             "segments and duration must be in seconds"
         )
-    found = [
-        f"{counts[key]} {text}, first {examples[key]}" for key, text in texts.items() if counts[key]
-    ]
-    if found:
-        print_log(
-            f"{name}: of {counts['all']} segments " + "; ".join(found), "current", logging.WARNING
-        )
+    return {
+        key: f"{counts[key]} {text}, first {examples[key]}"
+        for key, text in texts.items()
+        if counts[key]
+    }

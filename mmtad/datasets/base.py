@@ -1,5 +1,6 @@
 """The dataset of untrimmed videos: one item per video or per window."""
 
+import math
 import os.path as osp
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from .annotated import AnnotatedDataset, report_missing
 from .annotations import VideoRecord
 from .items import check_lengths, make_items
 from .transforms.loading import VideoReadError, probe_video
+from .transforms.sampling import frames_per_sample
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".flv", ".wmv")
 
@@ -154,6 +156,23 @@ class TADDataset(AnnotatedDataset):
             self.test_mode,
             self.drop_empty,
         )
+
+    def step_seconds(self, record: VideoRecord) -> float | None:
+        """Seconds between neighbouring steps of the grid; None if the annotation does not tell."""
+        lengths = self.lengths
+        if lengths["sampling"] == "resize":
+            return record.duration * lengths["frames_per_step"] / lengths["window_size"]
+        fps = record.fps or (record.frames and record.frames / record.duration)
+        if not fps:
+            return None
+        return frames_per_sample(dict(lengths, fps=fps)) * lengths["frames_per_step"] / fps
+
+    def window_seconds(self, record: VideoRecord) -> float | None:
+        """Seconds that a sample shows at most; infinite for a sample of the whole video."""
+        if self.lengths["sampling"] == "resize":
+            return math.inf
+        step = self.step_seconds(record)
+        return step and step * self.lengths["window_size"] / self.lengths["frames_per_step"]
 
     def probe(self, record: VideoRecord) -> tuple[float, int] | None:
         """Frame rate and number of frames from the file."""

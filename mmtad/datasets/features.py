@@ -1,5 +1,6 @@
 """The dataset of features: one item per video or per window."""
 
+import math
 import os.path as osp
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from .annotations import VideoRecord
 from .feature_files import FeatureReadError, missing_from
 from .feature_items import check_feature_lengths, frame_rate, make_feature_items
 from .feature_streams import FeatureSequence, parse_streams
+from .feature_windows import margin_steps
 from .transforms.features import open_sequence
 
 _PROBED = 3  # files that are opened before a run, to fail early on a wrong argument
@@ -218,6 +220,22 @@ class FeatureDataset(AnnotatedDataset):
             self.test_mode,
             self.drop_empty,
         )
+
+    def step_seconds(self, record: VideoRecord) -> float | None:
+        """Seconds between neighbouring steps of the grid; None if the annotation does not tell."""
+        lengths = self.lengths
+        if lengths["sampling"] == "resize":
+            return record.duration / lengths["window_size"]
+        fps = frame_rate(record, lengths["feature_fps"])
+        return fps and lengths["feature_stride"] * lengths["step_stride"] / fps
+
+    def window_seconds(self, record: VideoRecord) -> float | None:
+        """Seconds that a sample shows at most; infinite for a sample of the whole video."""
+        sampling, size = self.lengths["sampling"], self.lengths["window_size"]
+        if sampling == "resize" or (sampling == "whole" and (self.test_mode or size == 0)):
+            return math.inf
+        step = self.step_seconds(record)
+        return step and step * (size + 2 * margin_steps(self.lengths))
 
     def _check_rates(self, records: Sequence[VideoRecord]) -> None:
         if self.lengths["sampling"] == "resize" and self.lengths["resize_span"] == "duration":
