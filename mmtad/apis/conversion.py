@@ -16,8 +16,8 @@ from ..datasets.benchmarks import (
     read_video_info,
     write_annotation,
 )
-from ..datasets.benchmarks.conversion import Probe
 from ..datasets.benchmarks.counts import count_table, differing, notes_table
+from ..datasets.benchmarks.merging import Probe
 from ..datasets.transforms.loading import VideoReadError, probe_video
 
 

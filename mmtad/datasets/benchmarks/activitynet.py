@@ -1,13 +1,19 @@
 """ActivityNet-1.3: published counts, and the layouts that its annotation is found in."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from .conversion import Benchmark
 from .counts import Published
+from .layouts import (
+    ACTIVITYNET_STYLE,
+    TSP_GROUND_TRUTH,
+    each_video,
+    first_video,
+    has_database,
+    parse_database,
+)
 from .reading import RawFile
-from .source import Layout, Source, first_video, has_database, parse_database
-from .thumos14 import TSP_GROUND_TRUTH
+from .source import Layout, Source
 from .video_info import Columns, read_video_info, table_layout
 
 # An id of YouTube has 11 characters; files and features are often named v_<id>.
@@ -46,23 +52,15 @@ def _is_official(raw: RawFile) -> bool:
 
 
 def _is_bmn(raw: RawFile) -> bool:
-    return (
-        raw.kind == "json"
-        and not has_database(raw)
-        and bool(first_video(raw, ["duration_second", "duration_frame"]))
-    )
+    return not has_database(raw) and bool(first_video(raw, "duration_second", "duration_frame"))
 
 
 def _parse_bmn(raw: RawFile, source: Source) -> None:
-    for video_id, info in raw.content.items():
-        if not isinstance(info, Mapping) or "duration_second" not in info:
-            raise ValueError(
-                f"video {video_id!r} in {raw.path} must be a dict with 'duration_second' and "
-                f"'annotations', got {info!r:.80}"
-            )
-        source.video(video_id, duration=info["duration_second"], frames=info.get("duration_frame"))
-        for annotation in info.get("annotations") or []:
-            source.add(video_id, annotation.get("segment"), annotation.get("label", ""))
+    for video_id, info in each_video(raw):
+        source.video(
+            video_id, duration=info.get("duration_second"), frames=info.get("duration_frame")
+        )
+        source.add_dicts(video_id, info.get("annotations"))
 
 
 def _subset_of_file(raw: RawFile) -> str | None:
@@ -93,7 +91,7 @@ ACTIVITYNET = Benchmark(
     name="ActivityNet-1.3",
     layouts=(
         Layout("official JSON", _is_official, parse_database),
-        Layout("ActivityNet-style JSON", has_database, parse_database),
+        ACTIVITYNET_STYLE,
         Layout("BMN JSON", _is_bmn, _parse_bmn),
         Layout("TSP ground truth", TSP_GROUND_TRUTH.matches, _parse_tsp),
         Layout("TSP metadata", _TSP_METADATA.matches, _parse_tsp_metadata),

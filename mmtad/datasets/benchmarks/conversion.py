@@ -3,23 +3,19 @@
 import json
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .counts import Counts, Published, count_subsets
+from .merging import Probe, complete_facts, merge_sources
 from .source import Layout, Notes, Source, SourceVideo
 
 # Durations are rounded somewhere in most files: nobody means a hundredth of a second.
 PAST_END_TOLERANCE = 0.01
-# Two files that disagree more about the same video (seconds) are worth a note.
-DURATION_TOLERANCE = 1.0
-
 PAST_END = "segments past the end of their video: kept"
 OUTSIDE = "segments entirely past the end (counted above too): kept"
 NO_LENGTH = "segments without length: kept"
 REPEATED = "segments repeated with the same label: kept"
-
-Probe = Callable[[str], tuple[float, int] | None]
 
 
 def _same(text: str) -> str:
@@ -108,8 +104,9 @@ def convert(
     """Bring sources into our annotation layout.
 
     Segments keep all their digits, and none is changed: those past the end of their video, without
-    length or repeated stay as they are, and are counted. Numbers of ``video_info`` win over those
-    of the annotation; an earlier file wins over a later one.
+    length or repeated stay as they are, and are counted. Durations, frame rates and frames of
+    ``video_info`` win over those of the annotation, and an earlier file over a later one; a subset
+    is taken from there only if the annotation names none.
 
     Args:
         benchmark: Which one it is.
@@ -129,25 +126,18 @@ def convert(
         notes.merge(source.notes)
     database: dict[str, dict] = {}
     labels: set[str] = set()
-    for video_id, (video, file) in _merge(benchmark, sources).items():
-        _complete(video_id, video, file, video_info, probe, notes)
+    known = frozenset(benchmark.classes)
+    for video_id, (video, file) in merge_sources(sources, benchmark.video_id).items():
+        complete_facts(video_id, video, file, video_info, probe, notes)
         subset = benchmark.subset_name(video_id, video.subset, file)
         kept = []
         for annotation in video.annotations:
-            label = annotation["label"]
-            ignored = label in benchmark.ignored
-            if benchmark.classes and not ignored and label not in benchmark.classes:
-                raise ValueError(
-                    f"video {video_id!r} in {file} has the label {label!r}, which is none of the "
-                    f"{len(benchmark.classes)} classes of {benchmark.name}; mend the file"
-                )
+            ignored = _is_ignored(benchmark, known, annotation["label"], video_id, file)
             if ignored and drop_ignored:
-                notes.add(f"{label}: left out", video_id)
-            elif _is_reversed(annotation["segment"], video_id, file, drop_reversed, notes):
-                pass
-            else:
+                notes.add(f"{annotation['label']}: left out", video_id)
+            elif not _is_reversed(annotation["segment"], video_id, file, drop_reversed, notes):
                 kept.append(annotation)
-                labels |= set() if ignored else {label}
+                labels |= set() if ignored else {annotation["label"]}
         _note_oddities(video_id, video, kept, notes)
         if not kept and subset in benchmark.needs_annotation:
             notes.add("videos without an action: left out", video_id)
@@ -186,66 +176,18 @@ def write_annotation(converted: Converted, path: str | Path) -> None:
     os.replace(temporary, path)
 
 
-def _merge(benchmark: Benchmark, sources: Sequence[Source]) -> dict[str, tuple[SourceVideo, Path]]:
-    """All videos by our id, each with the file that annotates it."""
-    merged: dict[str, tuple[SourceVideo, Path]] = {}
-    for source in sources:
-        for foreign_id, video in source.videos.items():
-            video_id = benchmark.video_id(foreign_id)
-            if video_id not in merged:
-                merged[video_id] = (replace(video), source.path)
-                continue
-            known, file = merged[video_id]
-            if known.annotations and video.annotations:
-                raise ValueError(
-                    f"video {video_id!r} is annotated in {file} and in {source.path}; give each "
-                    "video once"
-                )
-            if video.annotations:
-                known, video, file = replace(video), known, source.path
-            _fill(known, video)
-            merged[video_id] = (known, file)
-    return merged
-
-
-def _fill(video: SourceVideo, other: SourceVideo) -> None:
-    """Take from ``other`` what ``video`` does not know."""
-    for name in ("subset", "duration", "fps", "frames"):
-        if getattr(video, name) is None:
-            setattr(video, name, getattr(other, name))
-
-
-def _complete(
-    video_id: str,
-    video: SourceVideo,
-    file: Path,
-    video_info: Sequence[Source],
-    probe: Probe | None,
-    notes: Notes,
-) -> None:
-    """Fill in duration, frame rate, frames and subset from the best place that has them."""
-    own = SourceVideo(video.subset, video.duration, video.fps, video.frames)
-    facts = [info.videos[video_id] for info in video_info if video_id in info.videos]
-    video.subset = own.subset
-    video.duration = video.fps = video.frames = None
-    for one in (*facts, own):
-        _fill(video, one)
-    if own.duration and video.duration:
-        if abs(own.duration - video.duration) > DURATION_TOLERANCE:
-            notes.add(
-                f"durations that differ by more than {DURATION_TOLERANCE:g} s between the files",
-                video_id,
-                f"{own.duration:.2f} s, taken {video.duration:.2f} s",
-            )
-    if not video.duration and not (video.fps and video.frames) and probe is not None:
-        video.fps, video.frames = probe(video_id) or (None, None)
-    if not video.duration and video.fps and video.frames:
-        video.duration = video.frames / video.fps
-    if not video.duration:
+def _is_ignored(
+    benchmark: Benchmark, known: Collection[str], label: str, video_id: str, file: Path
+) -> bool:
+    """Whether a label is no class; raises where it is neither."""
+    if label in benchmark.ignored:
+        return True
+    if known and label not in known:
         raise ValueError(
-            f"no duration is known of video {video_id!r} in {file}; give a file that has it by "
-            "--video-info, or the folder of the videos by --videos"
+            f"video {video_id!r} in {file} has the label {label!r}, which is none of the "
+            f"{len(known)} classes of {benchmark.name}; mend the file"
         )
+    return False
 
 
 def _is_reversed(

@@ -6,8 +6,9 @@ from typing import Any
 
 from .conversion import Benchmark
 from .counts import Published
+from .layouts import has_database, parse_database
 from .reading import RawFile, open_raw, to_number
-from .source import Layout, Source, has_database, parse_database
+from .source import Layout, Source
 
 _SUBSETS = {"train": ("training",), "val": ("validation", "valid"), "test": ("testing",)}
 # Frame rates outside of this range come from wrong frame numbers of a clip.

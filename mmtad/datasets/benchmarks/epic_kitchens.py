@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from .conversion import Benchmark, Converted
 from .counts import Published
+from .layouts import has_columns
 from .reading import RawFile, open_raw, to_integer, to_seconds
-from .source import Layout, Source, has_columns
+from .source import Layout, Source
 
 TARGETS = ("verb", "noun", "action")
 # `start` and `stop` of the detection baseline count frames of videos brought to this rate.
@@ -29,7 +31,9 @@ def _subset_of_file(path: Path) -> str | None:
     return None
 
 
-def _add_row(source: Source, video_id: str, segment: list[float], verb, noun, row: int) -> None:
+def _add_row(
+    source: Source, video_id: str, segment: list[float], verb: Any, noun: Any, row: int
+) -> None:
     video = source.video(video_id, subset=_subset_of_file(source.path))
     if verb in (None, "", "-1") or noun in (None, "", "-1"):
         source.notes.add("segments without a label: left out", video_id)

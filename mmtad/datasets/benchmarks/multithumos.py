@@ -1,11 +1,10 @@
 """MultiTHUMOS: 65 classes on the videos of THUMOS14, dense and overlapping."""
 
-from collections.abc import Mapping
-
 from .conversion import Benchmark
 from .counts import Published
+from .layouts import ACTIVITYNET_STYLE, each_video, first_video, has_database
 from .reading import RawFile, to_integer
-from .source import Layout, Source, first_video, has_database, parse_database
+from .source import Layout, Source
 from .thumos14 import THUMOS14_CLASSES, read_segment_lines, subset_of_id
 
 # Official order (class_list.txt, numbered from 1): those of THUMOS14 first.
@@ -40,13 +39,11 @@ def _parse_class_folder(raw: RawFile, source: Source) -> None:
 
 
 def _is_super_events(raw: RawFile) -> bool:
-    return raw.kind == "json" and not has_database(raw) and bool(first_video(raw, ["actions"]))
+    return not has_database(raw) and bool(first_video(raw, "actions"))
 
 
 def _parse_super_events(raw: RawFile, source: Source) -> None:
-    for video_id, info in raw.content.items():
-        if not isinstance(info, Mapping):
-            raise ValueError(f"video {video_id!r} in {raw.path} must be a dict, got {info!r}")
+    for video_id, info in each_video(raw):
         source.video(video_id, subset=info.get("subset"), duration=info.get("duration"))
         for action in info.get("actions") or []:
             if not isinstance(action, list) or len(action) != 3:
@@ -68,7 +65,7 @@ MULTITHUMOS = Benchmark(
     layouts=(
         Layout("text files per class", _is_class_folder, _parse_class_folder),
         Layout("super-events JSON", _is_super_events, _parse_super_events),
-        Layout("ActivityNet-style JSON", has_database, parse_database),
+        ACTIVITYNET_STYLE,
     ),
     subsets={
         "training": ("val", "validation", "train", "Validation"),

@@ -57,7 +57,7 @@ def open_raw(path: str | Path) -> RawFile:
         return RawFile(path, "folder", sorted(file for file in path.rglob("*") if file.is_file()))
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist; give the path of an annotation file")
-    text = _read_text(path)
+    text = read_text(path)
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     if suffix == ".json":
         try:
@@ -74,7 +74,12 @@ def open_raw(path: str | Path) -> RawFile:
     return RawFile(path, "text", [line.strip() for line in text.splitlines() if line.strip()])
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a file, unpacked if its name ends in ``.gz``.
+
+    Raises:
+        ValueError: If it is not text, or damaged.
+    """
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         return raw.decode("utf-8-sig")

@@ -1,7 +1,7 @@
 """What a benchmark's files say, before it becomes our annotation: videos, layouts, notes."""
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,10 +70,10 @@ class Source:
         Args:
             video_id: Its id in this file.
             subset: Subset by any name that the benchmark's files use.
-            **facts: ``duration``, ``fps`` or ``frames``; None is not known.
+            **facts: ``duration``, ``fps`` or ``frames``; None and 0 are not known.
 
         Raises:
-            ValueError: If a fact is no positive number, or the id is empty.
+            ValueError: If a fact is no number above 0, or the id is empty.
         """
         if not isinstance(video_id, str) or not video_id.strip():
             raise ValueError(f"{self.path} has a video without an id, got {video_id!r}")
@@ -81,7 +81,7 @@ class Source:
         if subset is not None:
             video.subset = str(subset)
         for name, value in facts.items():
-            if value is None or value == "":
+            if value in (None, "", 0):
                 continue
             number = to_number(value)
             if not (math.isfinite(number) and number > 0):
@@ -92,14 +92,13 @@ class Source:
             setattr(video, name, round(number) if name == "frames" else number)
         return video
 
-    def add(self, video_id: str, segment: Any, label: Any, **extra: Any) -> None:
+    def add(self, video_id: str, segment: Any, label: Any) -> None:
         """Add an action.
 
         Args:
             video_id: Its video.
             segment: Start and end in seconds, numbers or their texts.
-            label: Class name; None where a later step names it.
-            **extra: Further keys of the annotation.
+            label: Class name.
 
         Raises:
             ValueError: If the segment is not two finite numbers.
@@ -111,10 +110,30 @@ class Source:
                 f"a segment of video {video_id!r} in {self.path} must be two numbers in seconds, "
                 f"got {segment!r}"
             )
-        annotation = {"segment": numbers, **extra}
-        if label is not None:
-            annotation["label"] = str(label)
+        annotation = {"segment": numbers, "label": str(label)}
         self.video(video_id).annotations.append(annotation)
+
+    def add_dicts(self, video_id: str, annotations: Any, label_key: str = "label") -> None:
+        """Add actions that JSON holds as dicts with ``segment`` and a label.
+
+        Args:
+            video_id: Their video.
+            annotations: List of dicts; None is none.
+            label_key: Key of the class name.
+
+        Raises:
+            ValueError: If one is malformed.
+        """
+        for annotation in annotations or []:
+            if not isinstance(annotation, Mapping) or label_key not in annotation:
+                raise ValueError(
+                    f"an annotation of video {video_id!r} in {self.path} needs 'segment' and "
+                    f"{label_key!r}, got {annotation!r:.80}"
+                )
+            segment: Any = annotation.get("segment")
+            self.add(video_id, segment, annotation[label_key])
+            if any(isinstance(value, str) for value in segment):
+                self.notes.add("segments written as text, read as numbers", video_id, f"{segment}")
 
 
 @dataclass(frozen=True)
@@ -163,61 +182,3 @@ def read_source(
         f"{raw.path} is in no layout of {benchmark} that is known "
         f"({', '.join(layout.name for layout in layouts)}): it is {raw.describe()}"
     )
-
-
-def has_columns(*names: str) -> Callable[[RawFile], bool]:
-    """A test for tables with these columns."""
-    return lambda raw: raw.kind == "table" and set(names) <= set(raw.columns)
-
-
-def has_database(raw: RawFile) -> bool:
-    """Whether a file is JSON with a dict ``database``."""
-    return (
-        raw.kind == "json"
-        and isinstance(raw.content, Mapping)
-        and isinstance(raw.content.get("database"), Mapping)
-    )
-
-
-def first_video(raw: RawFile, keys: Collection[str] = ()) -> Mapping:
-    """The first video of a JSON file keyed by video that has all ``keys``; empty if none."""
-    videos = raw.content.get("database", raw.content) if isinstance(raw.content, Mapping) else {}
-    if not isinstance(videos, Mapping):
-        return {}
-    for info in videos.values():
-        if isinstance(info, Mapping) and all(info.get(key) for key in keys):
-            return info
-    return {}
-
-
-def parse_database(raw: RawFile, source: Source) -> None:
-    """Read an ActivityNet-style ``database``; texts as numbers are accepted.
-
-    Raises:
-        ValueError: If a video or an annotation is malformed.
-    """
-    for video_id, info in raw.content["database"].items():
-        if not isinstance(info, Mapping):
-            raise ValueError(
-                f"video {video_id!r} in {raw.path} must be a dict with 'annotations', "
-                f"got {type(info).__name__}"
-            )
-        source.video(
-            video_id,
-            subset=info.get("subset"),
-            duration=info.get("duration"),
-            fps=info.get("fps"),
-            frames=info.get("frame"),
-        )
-        for annotation in info.get("annotations") or []:
-            if not isinstance(annotation, Mapping) or "label" not in annotation:
-                raise ValueError(
-                    f"an annotation of video {video_id!r} in {raw.path} needs 'segment' and "
-                    f"'label', got {annotation!r}"
-                )
-            segment = annotation.get("segment")
-            source.add(video_id, segment, annotation["label"])
-            if any(isinstance(value, str) for value in segment):
-                source.notes.add(
-                    "segments written as text, read as numbers", video_id, f"{segment}"
-                )

@@ -4,13 +4,22 @@ The challenge gives text files per class; repositories of the field ship their o
 differ in subset names, in whether Ambiguous is kept, and in which test videos are left out.
 """
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .conversion import Benchmark
 from .counts import Published
-from .reading import RawFile
-from .source import Layout, Source, first_video, has_columns, has_database, parse_database
+from .layouts import (
+    ACTIVITYNET_STYLE,
+    TSP_GROUND_TRUTH,
+    annotations_have,
+    each_video,
+    first_annotation,
+    has_columns,
+    has_database,
+    parse_database,
+)
+from .reading import RawFile, read_text
+from .source import Layout, Source
 
 THUMOS14_CLASSES = (
     "BaseballPitch",
@@ -70,7 +79,7 @@ def read_segment_lines(path: Path, label: str, source: Source) -> None:
     Raises:
         ValueError: If a line is anything else.
     """
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         words = line.split()
         if words and len(words) != 3:
             raise ValueError(
@@ -104,80 +113,31 @@ def _parse_proposal_rows(raw: RawFile, source: Source) -> None:
         source.add(row["video-name"], [row["t-init"], row["t-end"]], names[index])
 
 
-def parse_tsp_rows(raw: RawFile, source: Source) -> None:
-    """Read the ground truth of TSP: a row per action and per gap between actions.
-
-    Raises:
-        ValueError: If a row is neither.
-    """
-    for number, row in enumerate(raw.content, start=2):
-        video_id = row["video-name"]
-        source.video(
-            video_id,
-            duration=row["video-duration"],
-            fps=row["fps"],
-            frames=row["video-frames"],
-        )
-        region = row["temporal-region-label"]
-        if region == "No action":
-            source.notes.add("background rows of TSP: left out", video_id)
-        elif region == "Action":
-            source.add(video_id, [row["t-start"], row["t-end"]], row["action-label"])
-        else:
-            raise ValueError(
-                f"row {number} of {raw.path} has the temporal-region-label {region!r}; it must be "
-                "'Action' or 'No action'"
-            )
-
-
 def _is_rtd(raw: RawFile) -> bool:
-    if raw.kind != "json" or has_database(raw):
-        return False
-    annotations = first_video(raw, ["annotations"]).get("annotations")
-    return isinstance(annotations, list) and {"class", "segment"} <= set(annotations[0])
+    return not has_database(raw) and {"class", "segment"} <= set(first_annotation(raw))
 
 
 def _parse_rtd(raw: RawFile, source: Source) -> None:
-    for video_id, info in raw.content.items():
+    for video_id, info in each_video(raw):
         source.video(video_id)
-        for annotation in info["annotations"]:
-            source.add(video_id, annotation["segment"], annotation["class"])
-
-
-def _database_with(*keys: str) -> Callable[[RawFile], bool]:
-    """A test for ActivityNet-style files whose annotations have these keys."""
-
-    def matches(raw: RawFile) -> bool:
-        if not has_database(raw):
-            return False
-        annotations = first_video(raw, ["annotations"]).get("annotations")
-        first = annotations[0] if isinstance(annotations, list) else {}
-        return isinstance(first, Mapping) and set(keys) <= set(first)
-
-    return matches
+        source.add_dicts(video_id, info.get("annotations"), label_key="class")
 
 
 def _has_texts(raw: RawFile) -> bool:
-    if not _database_with("segment")(raw):
-        return False
-    segment = first_video(raw, ["annotations"])["annotations"][0]["segment"]
+    segment = first_annotation(raw).get("segment") if has_database(raw) else None
     return isinstance(segment, list) and any(isinstance(value, str) for value in segment)
 
-
-TSP_GROUND_TRUTH = Layout(
-    "TSP ground truth",
-    has_columns("video-name", "t-start", "t-end", "action-label", "temporal-region-label"),
-    parse_tsp_rows,
-)
 
 THUMOS14 = Benchmark(
     name="THUMOS14",
     layouts=(
         Layout("text files per class", is_class_folder, parse_class_folder),
-        Layout("ActionFormer JSON", _database_with("label_id", "segment(frames)"), parse_database),
-        Layout("DETAD JSON", _database_with("coverage", "context-size"), parse_database),
+        Layout(
+            "ActionFormer JSON", annotations_have(["label_id", "segment(frames)"]), parse_database
+        ),
+        Layout("DETAD JSON", annotations_have(["coverage", "context-size"]), parse_database),
         Layout("G-TAD or R-C3D JSON, segments as text", _has_texts, parse_database),
-        Layout("ActivityNet-style JSON", has_database, parse_database),
+        ACTIVITYNET_STYLE,
         Layout("RTD-Action JSON", _is_rtd, _parse_rtd),
         TSP_GROUND_TRUTH,
         Layout(

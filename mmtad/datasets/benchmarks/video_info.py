@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from .layouts import each_video, first_video, has_columns, has_database, parse_database_facts
 from .reading import RawFile, to_number
-from .source import Layout, Source, first_video, has_columns, has_database, read_source
+from .source import Layout, Source, read_source
 
 
 @dataclass(frozen=True)
@@ -65,19 +66,8 @@ def _parse_pairs(raw: RawFile, source: Source) -> None:
         source.video(video_stem(name), duration=seconds)
 
 
-def _parse_database_facts(raw: RawFile, source: Source) -> None:
-    for video_id, info in raw.content["database"].items():
-        source.video(
-            video_id,
-            subset=info.get("subset"),
-            duration=info.get("duration"),
-            fps=info.get("fps"),
-            frames=info.get("frame"),
-        )
-
-
 def _parse_bmn(raw: RawFile, source: Source) -> None:
-    for video_id, info in raw.content.items():
+    for video_id, info in each_video(raw):
         source.video(
             video_id, duration=info.get("duration_second"), frames=info.get("duration_frame")
         )
@@ -98,14 +88,16 @@ def _parse_frame_counts(raw: RawFile, source: Source) -> None:
 
 
 VIDEO_INFO_LAYOUTS = (
-    Layout("ActivityNet-style JSON", has_database, _parse_database_facts),
+    Layout("ActivityNet-style JSON", has_database, parse_database_facts),
     Layout(
         "BMN JSON",
-        lambda raw: raw.kind == "json" and bool(first_video(raw, ["duration_second"])),
+        lambda raw: bool(first_video(raw, "duration_second")),
         _parse_bmn,
     ),
     Layout("frame counts", _is_frame_counts, _parse_frame_counts),
-    table_layout("BMN video_info", Columns("video", "seconds", "fps", "numFrame", subset="subset")),
+    table_layout(
+        "BMN video_info", Columns("video", "seconds", "rfps", "numFrame", subset="subset")
+    ),
     table_layout("AFSD video_info", Columns("video", None, "fps", "count")),
     table_layout(
         "TSP metadata or ground truth",
