@@ -1,5 +1,6 @@
 """From the raw predictions of a video's windows to its final detections."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -169,8 +170,11 @@ class DetectionPostProcessor:
 
         Raises:
             ValueError: If a field is missing, a value is not finite, a score to suppress by is
-                negative, or ``video_scores`` does not know the video.
+                negative, ``video_scores`` does not know the video, or the duration is missing or
+                out of range.
         """
+        if duration is not None and not 0 <= duration < math.inf:
+            raise ValueError(f"the duration of video {video_id!r} must be >= 0, got {duration}")
         segments, scores, labels = merge_windows(windows)
         _check_finite(segments, scores)
         if self.clamp_first and duration is not None:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from mmengine.structures import InstanceData
 
+from mmtad.evaluation import DetectionMetric
 from mmtad.ops import nms, segment_voting, soft_nms
 from mmtad.postprocessing import DetectionPostProcessor
 from mmtad.postprocessing.detection import merge_windows
@@ -199,6 +200,7 @@ def test_finite_where_public_code_gives_nan(golden):
         ({"nms": {**SOFT, "multiclass": True}}, "multiclass"),
         ({"nms": {"type": "nms", "sigma": 0.5}}, "sigma"),
         ({"nms": {**SOFT, "decay": "nms"}}, "decay"),
+        ({"nms": {**SOFT, "iou_slope": 0.4}}, "iou_slope"),
         ({"max_per_video": 0}, "max_per_video"),
         ({"pre_nms_topk": -1}, "pre_nms_topk"),
         ({"nms": SOFT, "voting": {"iou_threshold": 0.7}}, "class_agnostic"),
@@ -225,3 +227,31 @@ def test_not_finite_predictions_are_refused(bad, options):
 def test_missing_fields_are_named():
     with pytest.raises(ValueError, match="window 1 lack scores, labels; they have segments"):
         merge_windows([random_window(2), InstanceData(segments=torch.zeros(2, 2))])
+
+
+def test_segments_end_within_the_video():
+    one = window([[-2, 3], [8, 14], [11, 12]], [0.9, 0.8, 0.7], [0, 0, 0])
+    assert DetectionPostProcessor()([one]).segments.tolist() == [[-2, 3], [8, 14], [11, 12]]
+    limited = [[0, 3], [8, 10], [10, 10]]
+    assert DetectionPostProcessor()([one], duration=10).segments.tolist() == limited
+    # the length that counts for a filter is that of before, or of after if limited first
+    for first, count in ((False, 3), (True, 2)):
+        process = DetectionPostProcessor(min_duration=0.5, clamp_first=first)
+        assert_well_formed(process([one], duration=10), count)
+    for wrong in (-1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match=f"duration of video 'v' must be >= 0, got {wrong}"):
+            DetectionPostProcessor()([one], video_id="v", duration=wrong)
+
+
+def test_the_metric_tells_the_duration():
+    nms_options = dict(type="soft_nms", decay="improved_gaussian", class_agnostic=True)
+    metric = DetectionMetric(dict(type="DetectionPostProcessor", nms=nms_options))
+    annotation = {"segment": [0, 10], "label": "run"}
+    truth = {"a": {"subset": "val", "duration": 40.0, "annotations": [annotation]}}
+    metric.dataset_meta = dict(classes=["run"], ground_truth={"database": truth})
+    metric.process(None, [dict(video_id="a", pred_instances=window([[0, 10]], [0.9], [0]))])
+    assert metric.evaluate(1)["mAP"] == 1
+    del truth["a"]["duration"]
+    metric.process(None, [dict(video_id="a", pred_instances=window([[0, 10]], [0.9], [0]))])
+    with pytest.raises(ValueError, match="improved_gaussian needs the duration of the video"):
+        metric.evaluate(1)
