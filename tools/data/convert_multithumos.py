@@ -2,8 +2,8 @@
 
 Recognised are the official text files (a folder with Walk.txt, NoHuman.txt, ..., 65 classes), the
 multithumos.json of "super-events" and ActivityNet-style JSON. Class numbers become names. The text
-files give no durations: name a file that does by --video-info (the converted thumos14.json is one),
-or the folder of the videos by --videos.
+files give no durations: name files that do by --video-info, or the folder of the videos by
+--videos. All 413 videos are those of THUMOS14.
 """
 
 import sys
@@ -14,8 +14,7 @@ from mmtad.datasets.benchmarks import MULTITHUMOS
 
 EXAMPLES = """examples:
   python tools/data/convert_multithumos.py multithumos.json
-  python tools/data/convert_multithumos.py multithumos/annotations \\
-      --video-info data/thumos14/annotations/thumos14.json
+  python tools/data/convert_multithumos.py multithumos/annotations --videos data/thumos14/videos
 """
 
 
