@@ -1,9 +1,11 @@
 """Mean average precision of detections: files or dicts in, fractions out."""
 
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from mmengine.logging import print_log
 
 from .average_precision import FloatArray, IntArray, average_precision, check_tiou_thresholds
 from .files import Source
@@ -172,6 +174,13 @@ def compare(
     """
     thresholds = check_tiou_thresholds(tiou_thresholds)
     ground_truth.require_actions("mAP")
+    if style != "activitynet" and not len(ground_truth.ignored_segments):
+        print_log(
+            f"{ground_truth.name} has no segment labelled {AMBIGUOUS}, so no false positive is "
+            "skipped",
+            logger="current",
+            level=logging.WARNING,
+        )
     detections = load_predictions(predictions, ground_truth)
     ap = _average_precision(ground_truth, detections, thresholds, style)
     return DetectionReport(

@@ -162,6 +162,13 @@ def test_unknown_style_and_matching():
         ap([[0, 1]], [], matching="voc")
 
 
+def test_ground_truth_without_ambiguous_segments(log):
+    plain = {"database": {"a": {"annotations": [{"segment": [0, 1], "label": "run"}]}}}
+    found = {"results": {"a": [{"segment": [0, 1], "label": "run", "score": 1}]}}
+    assert evaluate_detections(plain, found, style="thumos")["mAP"] == 1
+    assert any("has no segment labelled Ambiguous, so no false positive" in one for one in log)
+
+
 @pytest.mark.parametrize("style", ["thumos", "thumos_kit"])
 def test_order_of_predictions_and_videos(shared, thumos, style):
     ground_truth, names = thumos
