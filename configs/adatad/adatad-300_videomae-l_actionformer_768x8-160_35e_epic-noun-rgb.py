@@ -16,7 +16,7 @@ model = dict(
     projection=dict(in_channels=1024),
     head=dict(
         num_classes=300,
-        empty_classes=[205, 240, 270, 275, 286, 288, 289, 290, 294, 295, 296],
+        empty_classes=_base_.empty_classes,
         label_smoothing=0.1,
     ),
 )

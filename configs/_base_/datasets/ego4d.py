@@ -31,6 +31,7 @@ test_dataloader = val_dataloader
 val_evaluator = dict(
     type="DetectionMetric",
     tiou_thresholds=[0.1, 0.2, 0.3, 0.4, 0.5],
+    measures=["mAP", "recall@kx"],
     post_processor=dict(
         type="DetectionPostProcessor",
         pre_nms_topk=5000,

@@ -13,13 +13,7 @@ model = dict(
     neck=dict(num_levels=10),
     head=dict(
         num_classes=110,
-        point_generator=dict(
-            type="PointGenerator",
-            strides=[2**level for level in range(10)],
-            regression_ranges=(
-                [(0, 4)] + [(2**level, 2 ** (level + 2)) for level in range(1, 9)] + [(512, 10000)]
-            ),
-        ),
+        point_generator=dict(type="PointGenerator", num_levels=10, overlapping=True),
         assigner=dict(type="PointAssigner", similar_length=None),
     ),
 )

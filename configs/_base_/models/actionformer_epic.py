@@ -4,11 +4,7 @@ model = dict(
     projection=dict(window=9, input_dropout=0.2),
     head=dict(
         num_classes=97,  # verbs
-        point_generator=dict(
-            type="PointGenerator",
-            strides=(1, 2, 4, 8, 16, 32),
-            regression_ranges=((0, 4), (2, 8), (4, 16), (8, 32), (16, 64), (32, 10000)),
-        ),
+        point_generator=dict(type="PointGenerator", num_levels=6, overlapping=True),
         loss_weight=0.5,
         normalizer_init=250,
     ),

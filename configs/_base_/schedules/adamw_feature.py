@@ -1,6 +1,6 @@
-# Detectors on features: single precision, AdamW, gradients clipped; 5 epochs of linear warm-up, then
-# a cosine over 30, as ActionFormer on THUMOS14. Epochs include the warm-up. A leaf with other lengths
-# sets train_cfg and param_scheduler.
+# Detectors on features: single precision, AdamW, gradients clipped; 5 epochs of linear warm-up,
+# then a cosine over 30, as ActionFormer on THUMOS14. Epochs include the warm-up. A leaf with other
+# lengths sets train_cfg and param_scheduler.
 train_cfg = dict(by_epoch=True, max_epochs=35, val_begin=20, val_interval=1)
 val_cfg = dict()
 test_cfg = dict()

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from mmtad.registry import TASK_UTILS
 
+NO_END = 10000.0  # steps; the value of the public codes
+
 
 @TASK_UTILS.register_module()
 class PointGenerator:
@@ -16,9 +18,13 @@ class PointGenerator:
     actions whose farther boundary lies within the level's regression range.
 
     Args:
-        strides: Steps of level 0 per step of each level.
+        strides: Steps of level 0 per step of each level; None doubles them from level to level,
+            ``num_levels`` times.
         regression_ranges: Smallest and largest distance to a boundary per level, in steps of level
-            0.
+            0; None makes them (0, 4), (4, 8), (8, 16) and so on, the last one without an end.
+        num_levels: Number of levels where no strides are given.
+        overlapping: Make the ranges (0, 4), (2, 8), (4, 16) and so on, as on EPIC-Kitchens and
+            Ego4D.
 
     Raises:
         ValueError: If there are not as many ranges as strides.
@@ -26,16 +32,15 @@ class PointGenerator:
 
     def __init__(
         self,
-        strides: Sequence[int] = (1, 2, 4, 8, 16, 32),
-        regression_ranges: Sequence[tuple[float, float]] = (
-            (0, 4),
-            (4, 8),
-            (8, 16),
-            (16, 32),
-            (32, 64),
-            (64, 10000),
-        ),
+        strides: Sequence[int] | None = None,
+        regression_ranges: Sequence[tuple[float, float]] | None = None,
+        num_levels: int = 6,
+        overlapping: bool = False,
     ) -> None:
+        if strides is None:
+            strides = [2**level for level in range(num_levels)]
+        if regression_ranges is None:
+            regression_ranges = _doubling_ranges(len(strides), overlapping)
         if len(strides) != len(regression_ranges):
             raise ValueError(
                 f"every level needs a stride and a range, got {len(strides)} strides and "
@@ -77,3 +82,10 @@ class PointGenerator:
             constant = torch.tensor([*bounds, stride], device=device, dtype=dtype)
             points.append(torch.cat([position[:, None], constant.expand(length, 3)], dim=1))
         return points
+
+
+def _doubling_ranges(num_levels: int, overlapping: bool) -> list[tuple[float, float]]:
+    """Ranges whose upper ends double from level to level, from 4 steps to no end."""
+    upper = [2.0 ** (level + 2) for level in range(num_levels)]
+    lower = [0.0, *(end / (4 if overlapping else 2) for end in upper[1:])]
+    return list(zip(lower, [*upper[:-1], NO_END], strict=True))

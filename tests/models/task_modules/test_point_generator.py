@@ -11,6 +11,14 @@ def test_by_hand():
     assert_close(points[1], torch.tensor([[0.0, 4, 100, 2], [2, 4, 100, 2]]))
 
 
+def test_levels_that_double():
+    points = PointGenerator(num_levels=3)
+    assert points.strides == (1, 2, 4)
+    assert points.regression_ranges == ((0, 4), (4, 8), (8, 10000))
+    points = PointGenerator(num_levels=4, overlapping=True)
+    assert points.regression_ranges == ((0, 4), (2, 8), (4, 16), (8, 10000))
+
+
 def test_rejects_other_numbers_of_levels():
     with pytest.raises(ValueError, match="2 strides and 1"):
         PointGenerator((1, 2), ((0, 4),))

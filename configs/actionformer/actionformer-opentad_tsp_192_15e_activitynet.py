@@ -1,0 +1,15 @@
+# Published: 37.07 average mAP (tIoU 0.5:0.05:0.95, CUHK scores) in OpenTAD.
+_base_ = "actionformer_tsp_192_15e_activitynet.py"
+model = dict(
+    projection=dict(input_dropout=0.2, preset="opentad"),
+    neck=dict(preset="opentad"),
+    head=dict(preset="opentad", min_duration=None),
+)
+resized = dict(resize_offset=0, resize_span="duration")
+train_dataloader = dict(dataset=resized)
+val_dataloader = dict(dataset=resized)
+test_dataloader = val_dataloader
+val_evaluator = dict(
+    post_processor=dict(voting=dict(iou_weighted=False), video_scores=dict(method="product"))
+)
+test_evaluator = val_evaluator

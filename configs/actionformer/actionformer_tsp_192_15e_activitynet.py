@@ -1,0 +1,19 @@
+# Published: 36.56 average mAP (tIoU 0.5:0.05:0.95, CUHK scores).
+_base_ = [
+    "../_base_/models/actionformer_feature_activitynet.py",
+    "../_base_/datasets/activitynet_tsp.py",
+    "../_base_/schedules/adamw_feature_activitynet_15e.py",
+    "../_base_/default_runtime.py",
+]
+resized = dict(resize_offset=0.5, resize_span="features")
+train_dataloader = dict(dataset=resized)
+val_dataloader = dict(dataset=resized)
+test_dataloader = val_dataloader
+val_evaluator = dict(
+    post_processor=dict(
+        nms=dict(sigma=0.75),
+        voting=dict(iou_weighted=True),
+        video_scores=dict(method="sqrt"),
+    )
+)
+test_evaluator = val_evaluator
