@@ -74,21 +74,38 @@ def proposal_budgets(counts: IntArray, max_proposals: int) -> IntArray:
     return np.minimum((kept[:, None] * shares).astype(np.int64), kept[:, None])
 
 
-def average_recall(hits: IntArray, gt_videos: IntArray, budgets: IntArray) -> FloatArray:
-    """Fraction of the actions that the proposals within each budget find.
+def average_recall(
+    hits: IntArray,
+    gt_videos: IntArray,
+    budgets: IntArray,
+    gt_labels: IntArray | None = None,
+    num_classes: int = 1,
+) -> FloatArray:
+    """Fraction of the actions of each class that the proposals within each budget find.
 
     Args:
         hits: ``[M, T]`` from :func:`first_hits`, grouped by video.
         gt_videos: ``[M]`` row of ``budgets`` of each action.
-        budgets: ``[V, A]`` from :func:`proposal_budgets`.
+        budgets: ``[V, A]`` from :func:`proposal_budgets`, rising with AN.
+        gt_labels: ``[M]`` class index of each action, in [0, num_classes); None for one class.
+        num_classes: K.
 
     Returns:
-        ``[T, A]`` fractions; the mean over T is AR@AN for AN = 1 to A.
+        ``[K, T, A]`` fractions; the mean over T is AR@AN for AN = 1 to A. NaN for a class without
+        annotated action.
     """
-    recall = np.empty((hits.shape[1], budgets.shape[1]))
-    for column in range(budgets.shape[1]):
-        recall[:, column] = (hits < budgets[gt_videos, column][:, None]).sum(axis=0)
-    return recall / len(hits)
+    labels = np.zeros(len(hits), dtype=np.int64) if gt_labels is None else gt_labels
+    num_thresholds, numbers = hits.shape[1], budgets.shape[1]
+    # The first AN that finds an action finds it from there on: count first ones, then add up.
+    first = _first_budgets(hits, gt_videos, np.ascontiguousarray(budgets))
+    rows = labels[:, None] * num_thresholds + np.arange(num_thresholds)
+    counts = np.bincount(
+        (rows * (numbers + 1) + first).ravel(),
+        minlength=num_classes * num_thresholds * (numbers + 1),
+    ).reshape(num_classes, num_thresholds, numbers + 1)
+    num_gt = np.bincount(labels, minlength=num_classes)
+    with np.errstate(invalid="ignore"):
+        return counts[..., :-1].cumsum(axis=-1) / num_gt[:, None, None]
 
 
 def area_under_curve(curve: FloatArray) -> float:
@@ -147,3 +164,13 @@ def _first_hits(gt_segments, first, last, segments, thresholds):  # pragma: no c
             if missing == 0:
                 break
     return hits
+
+
+@njit(cache=True, nogil=True)
+def _first_budgets(hits, gt_videos, budgets):  # pragma: no cover - compiled
+    """``[M, T]`` first column of ``budgets`` above the rank of each hit; their number if none."""
+    first = np.empty(hits.shape, dtype=np.int64)
+    for m in range(hits.shape[0]):
+        for t in range(hits.shape[1]):
+            first[m, t] = np.searchsorted(budgets[gt_videos[m]], hits[m, t], side="right")
+    return first

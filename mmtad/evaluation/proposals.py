@@ -158,13 +158,13 @@ def compare_proposals(
     )
     counts = per_video[videos]
     budgets = proposal_budgets(counts, max_proposals)
-    by_class = [ground_truth.labels == k for k in range(len(ground_truth.classes))]
+    num_classes = len(ground_truth.classes)
     return ProposalReport(
         classes=ground_truth.classes,
         tiou_thresholds=tuple(thresholds.tolist()),
-        recall=average_recall(hits, rows, budgets),
-        class_recall=np.stack([average_recall(hits[m], rows[m], budgets) for m in by_class]),
-        num_instances=np.bincount(ground_truth.labels, minlength=len(ground_truth.classes)),
+        recall=average_recall(hits, rows, budgets)[0],
+        class_recall=average_recall(hits, rows, budgets, ground_truth.labels, num_classes),
+        num_instances=np.bincount(ground_truth.labels, minlength=num_classes),
         num_videos=len(videos),
         num_proposals=int(counts.sum()),
     )

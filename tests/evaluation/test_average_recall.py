@@ -70,8 +70,12 @@ def test_shares_round_down_in_floating_point():
 
 def test_average_recall_by_hand():
     ranks = np.array([[0, 2], [1, NEVER], [0, 0]])
-    recall = average_recall(ranks, np.array([0, 0, 1]), np.array([[1, 3], [0, 1]]))
-    np.testing.assert_allclose(recall, [[1 / 3, 1], [0, 2 / 3]])
+    videos, budgets = np.array([0, 0, 1]), np.array([[1, 3], [0, 1]])
+    recall = average_recall(ranks, videos, budgets)
+    np.testing.assert_allclose(recall, [[[1 / 3, 1], [0, 2 / 3]]])
+    recall = average_recall(ranks, videos, budgets, np.array([1, 0, 1]), 3)
+    np.testing.assert_allclose(recall[:2], [[[0, 1], [0, 0]], [[0.5, 1], [0, 1]]])
+    assert np.isnan(recall[2]).all()
 
 
 def test_area():
