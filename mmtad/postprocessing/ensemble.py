@@ -34,10 +34,9 @@ def ensemble_results(
 ) -> dict[str, list[dict[str, Any]]]:
     """Merge the detections of several detectors on the same videos.
 
-    As in the reports of the field's challenges (ActivityNet, EPIC-Kitchens, Ego4D): the scores of
-    each detector are multiplied by its weight, the detections of a video are put together, and
-    repeated ones are suppressed class by class. Weights are relative to the largest, so equal ones
-    leave the scores as they are.
+    The scores of each detector are multiplied by its weight, the detections of a video are put
+    together, and repeated ones are suppressed class by class. Weights are relative to the largest,
+    so equal ones leave the scores as they are.
 
     Args:
         results: One of each detector: ``{video_id: [{"segment": [start, end], "label": name,
