@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .channels_last import Linear, conv1d
 from .drop_path import ScaledDropPath
 from .masked_conv import ChannelLayerNorm, MaskedMaxPool1d, downsample_mask, zero_padding
 
@@ -113,17 +114,24 @@ class SGPLayer(nn.Module):
             mean = x.sum(-1, keepdim=True) / mask.sum(1).clamp(min=1).to(x.dtype)[:, None, None]
         else:
             mean = x.mean(-1, keepdim=True)
-        gate = F.relu(self.global_fc(mean))
+        gate = F.relu(_depthwise(mean, self.global_fc.weight, self.global_fc.bias))
         # fc(x) gate + x, with a kernel of one, is a factor and a constant per sample and channel.
         instant = torch.addcmul(self.fc.bias[:, None] * gate, x, self.fc.weight[:, 0] * gate + 1)
-        return torch.addcmul(instant, self._windows(x), self.psi(x))
+        psi = _depthwise(x, self.psi.weight, self.psi.bias)
+        return torch.addcmul(instant, self._windows(x), psi)
 
     def _windows(self, x: Tensor) -> Tensor:
         weights = [self.conv_w.weight, self.conv_kw.weight]
         size = max(weight.shape[-1] for weight in weights)
         weights = [F.pad(w, [(size - w.shape[-1]) // 2] * 2) for w in weights]
-        bias = self.conv_w.bias + self.conv_kw.bias
-        return F.conv1d(x, sum(weights), bias, padding=size // 2, groups=x.shape[1])
+        return _depthwise(x, weights[0] + weights[1], self.conv_w.bias + self.conv_kw.bias)
+
+
+def _depthwise(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Depth-wise convolution that keeps the length; with a kernel of one it is a product."""
+    if weight.shape[-1] == 1:
+        return torch.addcmul(bias[:, None], x, weight[:, 0])
+    return conv1d(x, weight, bias, padding=weight.shape[-1] // 2, groups=x.shape[1])
 
 
 class SGPBlock(nn.Module):
@@ -171,10 +179,8 @@ class SGPBlock(nn.Module):
         self.layer_norm = ChannelLayerNorm(channels)
         self.sgp = SGPLayer(channels, window, k, init, isolate_padding)
         self.group_norm = MaskedGroupNorm(num_groups, channels)
-        self.mlp_in = nn.Linear(channels, mlp_channels)
-        self.mlp_out = nn.Linear(mlp_channels, channels)
-        nn.init.zeros_(self.mlp_in.bias)
-        nn.init.zeros_(self.mlp_out.bias)
+        self.mlp_in = Linear(channels, mlp_channels)
+        self.mlp_out = Linear(mlp_channels, channels)
         scaled = drop_path is not None
         self.sgp_path = ScaledDropPath(channels, drop_path) if scaled else nn.Identity()
         self.mlp_path = ScaledDropPath(channels, drop_path) if scaled else nn.Identity()
