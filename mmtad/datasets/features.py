@@ -156,10 +156,14 @@ class FeatureDataset(AnnotatedDataset):
 
         Raises:
             FileNotFoundError: If all videos lack features.
-            ValueError: If a frame rate is missing, or all of the first files do not fit.
+            ValueError: If a frame rate is missing, the file of all videos cannot be read, or all of
+                the first files do not fit.
         """
         self._check_rates(records)
-        missing = self.missing_features(records)
+        try:
+            missing = self.missing_features(records)
+        except FeatureReadError as error:  # the file of all videos: there is nothing to go on with
+            raise ValueError(str(error)) from error
         report_missing(
             list(missing.values()),
             len(records),
@@ -175,7 +179,11 @@ class FeatureDataset(AnnotatedDataset):
         return [self.count_features(record) for record in records]
 
     def missing_features(self, records: Sequence[VideoRecord]) -> dict[str, str]:
-        """Where the features of videos without any were looked for, by video id."""
+        """Where the features of videos without any were looked for, by video id.
+
+        Raises:
+            FeatureReadError: If a file of all videos cannot be read.
+        """
         missing: dict[str, str] = {}
         ids = [record.video_id for record in records]
         for stream in self.streams:

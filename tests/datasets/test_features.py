@@ -54,6 +54,7 @@ def build(folder, database):
             clip_frames=16,
             window_size=64,
             seed=0,
+            serialize_data=False,  # it collects garbage, which takes a second here
         )
         return FeatureDataset(**{**options, **kwargs})
 
@@ -292,3 +293,6 @@ def test_h5_keys_that_are_absent(build, folder, logged):
         file["x"] = np.zeros((3, 3))
     with pytest.raises(FileNotFoundError, match="none of the 3 videos"):
         build(features="other.h5")
+    (folder / "text.h5").write_text("features")
+    with pytest.raises(ValueError, match="text.h5 cannot be read"):
+        build(features="text.h5")

@@ -52,7 +52,7 @@ def build(database, tmp_path_factory):
     def build(**kwargs):
         options = dict(database=database, features=str(folder / "{video_id}.npy"))
         lengths = dict(feature_stride=STRIDE, clip_frames=CLIP, truncation_margin=0)
-        return FeatureDataset(**{**options, **lengths, **kwargs})
+        return FeatureDataset(**{**options, **lengths, **kwargs}, serialize_data=False)
 
     return build
 
