@@ -67,6 +67,13 @@ def short_name(figure: Figure, name: str, inches: float, size: float = FONT) -> 
     return shorten(text, inches * figure.dpi, FontProperties(size=size), renderer)
 
 
+def text_inches(figure: Figure, text: str, size: float = FONT) -> float:
+    """Width of a text."""
+    renderer = figure.canvas.get_renderer()
+    width = renderer.get_text_width_height_descent(text, FontProperties(size=size), False)[0]
+    return width / figure.dpi
+
+
 def add_heading(figure: Figure, title: str, diagnoses: Mapping[str, Diagnosis]) -> None:
     """Put the title, the thresholds and, if it is only one, the name of the result on top."""
     first = next(iter(diagnoses.values()))
@@ -93,21 +100,24 @@ def add_result_legend(figure: Figure, bases: Mapping[str, float]) -> None:
         figure: A figure with bars per result.
         bases: Percent of all actions by name of the result.
     """
+    columns = 1
     if len(bases) == 1:
         handles = [Line2D([], [], color="0.2", **BASE_LINE)]
         texts = [f"all actions: {next(iter(bases.values())):.1f} %"]
     else:
         handles = [Patch(**style) for style in result_styles(list(bases)).values()]
-        room = figure.get_figwidth() - 3
+        room = figure.get_figwidth()
         texts = [
-            f"{short_name(figure, name, room)} (all actions, dashed: {base:.1f} %)"
+            f"{short_name(figure, name, room - 3.4)} (all actions, dashed: {base:.1f} %)"
             for name, base in bases.items()
         ]
+        widest = max(text_inches(figure, text) for text in texts)
+        columns = max(1, min(len(texts), int(room / (widest + 0.8)), 3))
     legend = figure.legend(
         handles,
         ["x"] * len(handles),
         loc="outside lower center",
-        ncols=1 if max(map(len, texts)) > 70 else min(len(texts), 2),
+        ncols=columns,
         fontsize=FONT,
         frameon=False,
         handlelength=2.4,
@@ -133,10 +143,10 @@ def axis_label(bins: Bins) -> str:
     return f"{bins.title} ({units[bins.characteristic]})"
 
 
-def bin_width(num_results: int) -> float:
-    """Inches of a bin that leave room for the numbers above its bars."""
+def column_width(one: BinResult, num_results: int) -> float:
+    """Inches of a characteristic that leave room for its label and the numbers above its bars."""
     per_bar = 0.3 if num_results < 3 else 0.2 if num_results < 5 else 0.15
-    return max(0.56, per_bar * num_results + 0.08)
+    return max(1.6, len(one.counts) * max(0.56, per_bar * num_results + 0.08))
 
 
 def draw_bins(
@@ -222,7 +232,7 @@ def _draw_shares(axes: Axes, one: BinResult, leftmost: bool) -> None:
     axes.bar(range(len(shares)), shares, 0.84, color="0.72", zorder=2)
     for place, share in enumerate(shares):
         axes.annotate(
-            f"{share:.0f}" if share >= 1 or share == 0 else f"{share:.1f}",
+            f"{share:.0f}" if share >= 1 or share == 0 else f"{share:.1f}".replace("0.0", "<0.1"),
             (place, share),
             xytext=(0, 1.5),
             textcoords="offset points",

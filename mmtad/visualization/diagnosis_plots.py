@@ -17,9 +17,9 @@ from .bin_bars import (
     SMALL_FONT,
     add_heading,
     add_result_legend,
-    bin_width,
     check_results,
     clean,
+    column_width,
     draw_bins,
     new_figure,
     result_styles,
@@ -45,7 +45,7 @@ def draw_sensitivity(diagnoses: Mapping[str, Diagnosis], dpi: int = 130) -> Figu
     """
     check_results(diagnoses)
     first = next(iter(diagnoses.values()))
-    columns = [bin_width(len(diagnoses)) * len(one.counts) for one in first.characteristics]
+    columns = [column_width(one, len(diagnoses)) for one in first.characteristics]
     change = max(2.0, 0.5 + len(columns) * (0.22 * len(diagnoses) + 0.3))
     figure = new_figure(1.6 + sum(columns) + change, 4.7 + 0.1 * len(diagnoses), dpi)
     grid = GridSpec(
@@ -75,7 +75,8 @@ def _draw_change(axes: Axes, diagnoses: Mapping[str, Diagnosis]) -> None:
             ends = float(np.nanmin(change)), float(np.nanmax(change))
             high = max(high, ends[1])
             axes.plot([x, x], ends, color=style["facecolor"], linewidth=5, solid_capstyle="butt")
-            for end, offset, side in zip(ends, (-3, 3), ("top", "bottom"), strict=True):
+            places = zip(ends, (-3, 3), ("top", "bottom"), strict=True)
+            for end, offset, side in list(places)[ends[0] == ends[1] :]:
                 axes.annotate(
                     f"{end:.2f}" if len(styles) < 3 else f"{end:.1f}",
                     (x, end),

@@ -18,8 +18,8 @@ from .bin_bars import (
     add_result_legend,
     axis_label,
     bin_ticks,
-    bin_width,
     check_results,
+    column_width,
     draw_bins,
     new_figure,
     short_name,
@@ -41,7 +41,7 @@ def draw_false_negatives(diagnoses: Mapping[str, Diagnosis], dpi: int = 130) -> 
     """
     check_results(diagnoses)
     first = next(iter(diagnoses.values()))
-    columns = [bin_width(len(diagnoses)) * len(one.counts) for one in first.characteristics]
+    columns = [column_width(one, len(diagnoses)) for one in first.characteristics]
     width = max(1.2 + sum(columns), 5.6)
     figure = new_figure(width, 4.5 + 0.1 * len(diagnoses), dpi)
     grid = GridSpec(2, len(columns), figure, width_ratios=columns, height_ratios=[3.2, 1])
@@ -69,10 +69,10 @@ def draw_missed_pairs(diagnoses: Mapping[str, Diagnosis], dpi: int = 130) -> Fig
     first = next(iter(diagnoses.values()))
     if not first.pairs:
         raise ValueError("pairs need bins of two or more characteristics")
-    columns = [pair.counts.shape[1] for pair in first.pairs]
+    columns = [max(1.6, 0.62 * pair.counts.shape[1]) for pair in first.pairs]
     height = max(pair.counts.shape[0] for pair in first.pairs)
     rows = len(diagnoses)
-    figure = new_figure(2.4 + 0.62 * sum(columns), 1.0 + rows * (0.85 + 0.46 * height), dpi)
+    figure = new_figure(2.4 + sum(columns), 1.0 + rows * (0.85 + 0.46 * height), dpi)
     grid = GridSpec(rows, len(columns), figure, width_ratios=columns)
     image = None
     for row, (name, diagnosis) in enumerate(diagnoses.items()):
@@ -92,8 +92,7 @@ def draw_missed_pairs(diagnoses: Mapping[str, Diagnosis], dpi: int = 130) -> Fig
 
 
 def _draw_pair(axes: Axes, pair: PairResult) -> AxesImage:
-    colors, norm = colormaps["Blues"].copy(), Normalize(0, 100)
-    colors.set_bad("0.93")
+    colors, norm = colormaps["Blues"].with_extremes(bad="0.93"), Normalize(0, 100)
     percent = 100 * pair.missed
     masked = np.ma.masked_invalid(percent)
     image = axes.imshow(masked, cmap=colors, norm=norm, aspect="auto", origin="lower")

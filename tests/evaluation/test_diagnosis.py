@@ -1,3 +1,4 @@
+import csv
 import gzip
 import json
 import time
@@ -151,6 +152,30 @@ def test_published_detections_on_thumos14(shared, cbr):
     for one, other in zip(result.characteristics, theirs.characteristics, strict=True):
         np.testing.assert_allclose(one.map_n, other.map_n)
         assert one.counts.tolist() == other.counts.tolist()
+
+
+def test_the_oracle_of_activitynet(shared):
+    """The official sample submission is the annotation: 1 in every bin, ties apart."""
+    folder = shared / "data/activitynet"
+    lines = gzip.open(folder / "tsp/activitynet_v1-3_valid_tsp_groundtruth.csv.gz", "rt")
+    database = {}
+    for row in csv.DictReader(lines):
+        video = row["video-name"]
+        entry = database.setdefault(
+            video, {"duration": float(row["video-duration"]), "annotations": []}
+        )
+        if row["action-label"]:
+            segment = [float(row["t-start"]), float(row["t-end"])]
+            entry["annotations"].append({"segment": segment, "label": row["action-label"]})
+    path = folder / "official_evaluation/sample_detection_prediction.json"
+    tious = [0.5, 0.75, 0.95]
+    truth = {"database": database}
+    result = diagnose(truth, path, tious, bins="activitynet", drop_duplicates=False)
+    assert result.num_videos == 4926 and result.num_actions == 7651  # 3 have no length
+    assert round(100 * result.mean_ap, 2) == 99.98
+    for one in result.characteristics:
+        assert one.map_n.min() > 0.999 and one.missed.max() == 0
+        assert one.counts.sum() == 7651
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,17 @@ def test_draws_the_videos_that_both_files_know(tool, files):
     assert code == 0 and output.out.endswith("one.png: full\n")
 
 
+def test_pictures_by_tiou_are_one_per_video(tool, files):
+    code, output = tool("gt.json", "pred.json", "--by-tiou", "--out", "fit.png")
+    assert code == 0 and output.out.endswith("fit.png: full, empty\n")
+    assert {path.name for path in files.glob("*.png")} == {"fit_full.png", "fit_empty.png"}
+    (files / "other.json").write_text(json.dumps({"results": {"full": []}}))
+    arguments = ("gt.json", "pred.json", "other.json", "--videos", "full", "--out", "two.png")
+    assert tool(*arguments)[0] == 0 and (files / "two_full.png").stat().st_size > 1000
+    code, output = tool("gt.json", "pred.json", "--by-tiou", "--videos", "none", "--out", "a.png")
+    assert code == 1 and "video 'none' is not in the ground truth" in output.err
+
+
 def test_videos_with_actions_come_first():
     choose = runpy.run_path(str(TOOL))["choose_videos"]
     truth = {"a": {"annotations": []}, "b": {"annotations": [1]}, "c": {"annotations": [1]}}
