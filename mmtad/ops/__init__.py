@@ -1,4 +1,9 @@
-from .boundary_sampling import BoundarySampling, boundary_sample_points, proposal_segments
+from .boundary_sampling import (
+    BoundarySampling,
+    boundary_sample_points,
+    proposal_arrays,
+    proposal_segments,
+)
 from .nms import batched_nms, nms, segment_voting, soft_nms
 from .roi_align1d import align_sample_points, roi_align1d
 from .segment_fusion import fuse_segments
@@ -10,6 +15,7 @@ __all__ = [
     "SparseSum",
     "align_sample_points",
     "boundary_sample_points",
+    "proposal_arrays",
     "proposal_segments",
     "roi_align1d",
     "sampled_projection",

@@ -18,9 +18,15 @@ def proposal_segments(num_steps: int, num_durations: int) -> tuple[Tensor, Tenso
         Segments float ``[D, T, 2]`` in steps and bool ``[D, T]``, True where the segment ends by T;
         the other segments reach beyond.
     """
-    start = torch.arange(num_steps).expand(num_durations, -1)
-    end = start + torch.arange(1, num_durations + 1)[:, None]
-    return torch.stack([start, end], dim=-1).float(), end <= num_steps
+    segments, valid = proposal_arrays(num_steps, num_durations)
+    return torch.tensor(segments), torch.tensor(valid)
+
+
+def proposal_arrays(num_steps: int, num_durations: int) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`proposal_segments` as arrays, float32 and bool."""
+    duration, start = np.indices((num_durations, num_steps))
+    segments = np.stack([start, start + duration + 1], axis=-1)
+    return segments.astype(np.float32), segments[..., 1] <= num_steps
 
 
 def boundary_sample_points(

@@ -1,5 +1,7 @@
 """RoI align along time, in tensor operations: linear in memory, no compiled extension."""
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -9,70 +11,69 @@ from .sparse_sum import SamplePoints
 
 
 def align_points(
-    segments: Tensor, num_steps: int, output_size: int, sampling_ratio: int = 0
-) -> tuple[Tensor, Tensor]:
+    start: Any, length: Any, counts: Any, bins: Any, index: Any, num_steps: int
+) -> tuple[Any, Any, Any, Any]:
     """Steps and weights whose weighted sums are the bins of 1-D RoI align.
 
-    A segment of at least one step is cut into ``output_size`` bins; a bin is the mean of values
-    interpolated linearly at evenly spaced positions around its centre. Step ``i`` lies at position
-    ``i``. Positions before 0 or after the last step read the nearest step as long as they lie in
-    [-1, T]; farther out they count as zero.
+    A bin is the mean of values interpolated linearly at evenly spaced positions around its centre.
+    Step ``i`` lies at position ``i``. Positions before 0 or after the last step read the nearest
+    step as long as they lie in [-1, T]; farther out they count as zero. Works on arrays and on
+    tensors alike.
 
     Args:
-        segments: ``[M, 2]`` start and end in steps.
-        num_steps: Steps T of the features.
-        output_size: Bins P of a segment.
-        sampling_ratio: Positions in a bin; 0 takes ``ceil(length / P)``, at least one a step.
+        start: ``[M]`` in steps.
+        length: ``[M]`` in steps.
+        counts: ``[M]`` positions in each bin.
+        bins: 0 to P - 1.
+        index: 0 to S - 1, S the largest of the counts.
+        num_steps: Steps T.
 
     Returns:
-        Steps int64 ``[M, P, 2 S]`` in [0, T) and weights ``[M, P, 2 S]``, S the largest number of
-        positions in a bin; entries not needed have the weight 0.
+        Lower and upper step of each position ``[M, P, S]``, both within [0, T), and their weights;
+        positions not needed have the weight 0.
     """
-    start = segments[:, 0]
-    length = (segments[:, 1] - start).clamp(min=1)
-    if sampling_ratio > 0:
-        counts = torch.full_like(length, sampling_ratio)
-    else:
-        counts = (length / output_size).ceil()
-    most = int(counts.max()) if len(segments) else 1
-    index = torch.arange(most, device=segments.device)
-    bins = torch.arange(output_size, device=segments.device)
-    offset = (index + 0.5) / counts[:, None]  # [M, S] in bins
-    width = (length / output_size)[:, None, None]
+    offset = (index + 0.5) / counts[:, None]  # [M, S], in bins
+    width = (length / len(bins))[:, None, None]
     position = start[:, None, None] + (bins[:, None] + offset[:, None]) * width
     used = (index < counts[:, None])[:, None] & (position >= -1) & (position <= num_steps)
-    position = position.clamp(0, num_steps - 1)
-    lower = position.floor()
+    position = position.clip(0, num_steps - 1)
+    lower = position // 1
+    upper = (lower + 1).clip(0, num_steps - 1)
     fraction = position - lower
     share = used / counts[:, None, None]
-    steps = torch.cat([lower, (lower + 1).clamp(max=num_steps - 1)], dim=-1).long()
-    return steps, torch.cat([(1 - fraction) * share, fraction * share], dim=-1)
+    return lower, upper, (1 - fraction) * share, fraction * share
 
 
 def align_sample_points(
-    segments: Tensor, num_steps: int, output_size: int, sampling_ratio: int = 0
+    segments: np.ndarray, num_steps: int, output_size: int, sampling_ratio: int = 0
 ) -> SamplePoints:
-    """Where the bins of constant segments read, for sums that are computed once.
+    """Where the bins of constant segments read, for sums whose table is made once.
 
     Args:
         segments: ``[M, 2]`` start and end in steps.
         num_steps: Steps T.
         output_size: Bins P of a segment, which become points.
-        sampling_ratio: See :func:`align_points`.
+        sampling_ratio: See :func:`roi_align1d`.
 
     Returns:
         Points of M cells.
     """
-    steps, weights = align_points(segments.double(), num_steps, output_size, sampling_ratio)
-    cell, point = np.indices(steps.shape)[:2]
-    used = weights.numpy() != 0
-    return SamplePoints(
-        cell[used],
-        point[used],
-        steps.numpy()[used],
-        weights.numpy()[used],
-        (len(segments), output_size, num_steps),
+    start = segments[:, 0].astype(np.float64)
+    length = np.maximum(segments[:, 1] - start, 1)
+    counts = np.full_like(length, sampling_ratio) if sampling_ratio else -(-length // output_size)
+    index = np.arange(int(counts.max(initial=1)))
+    bins = np.arange(output_size)
+    lower, upper, of_lower, of_upper = align_points(start, length, counts, bins, index, num_steps)
+    entries = []
+    for steps, weights in ((lower, of_lower), (upper, of_upper)):
+        cell, point, position = np.nonzero(weights)
+        chosen = (cell, point, position)
+        entries.append((cell, point, steps[chosen].astype(np.int64), weights[chosen]))
+    cells, points, positions, shares = (
+        np.concatenate(column) for column in zip(*entries, strict=True)
     )
+    size = (len(segments), output_size, num_steps)
+    return SamplePoints(cells, points, positions, shares, size)
 
 
 def roi_align1d(
@@ -95,7 +96,7 @@ def roi_align1d(
             reach beyond the sequence; shorter ones than one step count as one step from their
             start.
         output_size: Bins P of a segment.
-        sampling_ratio: Positions in a bin; 0 adapts to the length, see :func:`align_points`.
+        sampling_ratio: Positions in a bin; 0 takes ``ceil(length / P)``, about one a step.
         batch_index: int64 ``[M]`` sample of each segment.
 
     Returns:
@@ -125,10 +126,20 @@ def roi_align1d(
         )
     exact = features if features.dtype == torch.float64 else features.float()
     rows = exact.transpose(1, 2).reshape(batch * num_steps, channels)
-    steps, weights = align_points(
-        segments.detach().double(), num_steps, output_size, sampling_ratio
+    start, end = segments.detach().double().unbind(-1)
+    length = (end - start).clamp(min=1)
+    if sampling_ratio > 0:
+        counts = torch.full_like(length, sampling_ratio)
+    else:
+        counts = (length / output_size).ceil()
+    most = int(counts.max()) if len(counts) else 1
+    bins, index = (torch.arange(n, device=segments.device) for n in (output_size, most))
+    lower, upper, *weights = align_points(start, length, counts, bins, index, num_steps)
+    steps = torch.cat([lower, upper], dim=-1).long() + batch_index[:, None, None] * num_steps
+    pooled = F.embedding_bag(
+        steps.flatten(0, 1),
+        rows,
+        mode="sum",
+        per_sample_weights=torch.cat(weights, dim=-1).flatten(0, 1).to(rows.dtype),
     )
-    steps = steps + batch_index[:, None, None] * num_steps
-    weights = weights.flatten(0, 1).to(rows.dtype)
-    pooled = F.embedding_bag(steps.flatten(0, 1), rows, mode="sum", per_sample_weights=weights)
     return pooled.unflatten(0, (-1, output_size)).transpose(1, 2).to(features.dtype)

@@ -93,7 +93,7 @@ def test_half_precision_and_no_segment():
 def test_constant_segments_become_sums():
     feature = torch.randn(2, 5, 9)
     segments = torch.tensor([[-1.5, 4.5], [0.0, 9.0], [3.0, 4.0]])
-    sums = align_sample_points(segments, 9, 4).sampling()
+    sums = align_sample_points(segments.numpy(), 9, 4).sampling()
     ours = sums(feature.transpose(1, 2)).unflatten(1, (3, 4)).transpose(2, 3)
     assert_close(ours, roi_align1d(feature, segments.expand(2, -1, -1), 4))
 

@@ -1,5 +1,7 @@
 """Features of every proposal of a map: the BMN layer and the sub-graph alignment of G-TAD."""
 
+import numpy as np
+import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -9,7 +11,7 @@ from mmtad.ops import (
     SparseSum,
     align_sample_points,
     boundary_sample_points,
-    proposal_segments,
+    proposal_arrays,
     sampled_projection,
 )
 from mmtad.registry import MODELS
@@ -35,13 +37,13 @@ class ProposalExtractor(BaseModule):
         super().__init__(init_cfg)
         self.num_steps, self.num_durations = num_steps, num_durations
         self.isolate_padding = resolve_preset(preset).isolate_padding
-        valid = proposal_segments(num_steps, num_durations)[1].flatten()
-        self.register_buffer("cells", valid.nonzero().squeeze(1), persistent=False)
+        self.segments, self.valid = proposal_arrays(num_steps, num_durations)
+        cells = torch.tensor(np.flatnonzero(self.valid))
+        self.register_buffer("cells", cells, persistent=False)
 
     def _sums(self, points: SamplePoints) -> SparseSum:
         if self.isolate_padding:
-            chosen = proposal_segments(self.num_steps, self.num_durations)[1]
-            points = points.keep(chosen.flatten().numpy())
+            points = points.keep(self.valid.flatten())
         return points.projection()
 
     def _to_map(self, rows: Tensor) -> Tensor:
@@ -169,10 +171,9 @@ class SubGraphAlignment(ProposalExtractor):
         self.half_precision = preset == "opentad" if half_precision is None else half_precision
         self.graph = GCNeXt(in_channels, k, groups, isolate_padding=self.isolate_padding)
         self.bin_conv = nn.Conv2d(in_channels * (roi_size + context_size), out_channels, 1)
-        segments, valid = proposal_segments(num_steps, num_durations)
-        margin = extend_ratio * (segments[..., 1:] - segments[..., :1])
-        enlarged = segments + margin * segments.new_tensor([-1.0, 1.0])
-        anchors = (enlarged * valid[..., None]).flatten(0, 1)
+        start, end = np.moveaxis(self.segments * self.valid[..., None], -1, 0).reshape(2, -1)
+        margin = extend_ratio * (end - start)
+        anchors = np.stack([start - margin, end + margin], axis=-1)
         self.inner, self.context = (
             self._sums(align_sample_points(anchors, num_steps, size)) for size in self.sizes
         )

@@ -1,0 +1,31 @@
+# Published: 33.85 average mAP (tIoU 0.5:0.05:0.95), AR@100 75.01, AUC 67.10 (paper). The paper's
+# one boundary tower, regression weight 10 and score start * end * cls * reg, and no padding or cell
+# beyond the video touches another.
+_base_ = [
+    "../_base_/models/bmn.py",
+    "../_base_/datasets/activitynet_tsn.py",
+    "../_base_/schedules/adam_bmn_10e.py",
+    "../_base_/runtime_without_ema.py",
+]
+model = dict(head=dict(preset="padding_free"))
+post_processor = dict(
+    nms=dict(sigma=0.5, min_score=0.01),
+    voting=dict(iou_threshold=0.95),
+)
+recall = dict(
+    type="DetectionPostProcessor",
+    nms=dict(
+        type="soft_nms",
+        decay="improved_gaussian",
+        sigma=0.4,
+        iou_threshold=0.5,
+        iou_slope=0.4,
+        min_score=0.0,
+        class_agnostic=True,
+    ),
+    max_per_video=100,
+)
+val_evaluator = dict(
+    post_processor=post_processor, measures=["mAP", dict(type="AR", post_processor=recall)]
+)
+test_evaluator = val_evaluator

@@ -1,0 +1,18 @@
+# Published: 34.21 average mAP (tIoU 0.5:0.05:0.95) in the released code of OpenTAD.
+_base_ = [
+    "../_base_/models/bmn.py",
+    "../_base_/datasets/activitynet_tsn.py",
+    "../_base_/schedules/adam_bmn_10e.py",
+    "../_base_/runtime_without_ema.py",
+]
+model = dict(head=dict(num_steps=128, num_durations=128))
+train_dataloader = dict(dataset=dict(window_size=128))
+val_dataloader = dict(dataset=dict(window_size=128))
+test_dataloader = val_dataloader
+val_evaluator = dict(
+    post_processor=dict(
+        nms=dict(sigma=0.5, min_score=0.01),
+        voting=dict(iou_threshold=0.95),
+    )
+)
+test_evaluator = val_evaluator
