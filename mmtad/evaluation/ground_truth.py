@@ -1,6 +1,7 @@
 """Annotated actions as checked arrays."""
 
 import logging
+import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -100,17 +101,16 @@ def load_ground_truth(
     aside: list[tuple[int, float, float]] = []
     empty = duplicates = 0
     for index, video in enumerate(video_ids):
-        kept: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        kept: dict[str, _Segments] = defaultdict(_Segments)
         for annotation in _annotations(database[video], video, name):
             label, start, end = _parse(annotation, video, name)
             if label in ignored:
                 aside.append((index, start, end))
             elif start == end:
                 empty += 1
-            elif drop_duplicates and _is_duplicate((start, end), kept[label]):
+            elif drop_duplicates and not kept[label].add_new(start, end):
                 duplicates += 1
             else:
-                kept[label].append((start, end))
                 rows.append((index, label, start, end))
     if empty or duplicates:
         print_log(
@@ -189,9 +189,21 @@ def _parse(annotation: Any, video: str, name: str) -> tuple[str, float, float]:
     return label, start, end
 
 
-def _is_duplicate(segment: tuple[float, float], others: list[tuple[float, float]]) -> bool:
-    return any(
-        abs(segment[0] - start) <= DUPLICATE_TOLERANCE
-        and abs(segment[1] - end) <= DUPLICATE_TOLERANCE
-        for start, end in others
-    )
+class _Segments:
+    """Segments of one label and video; finds those close to another without visiting them all."""
+
+    def __init__(self) -> None:
+        self.by_start: dict[int, list[tuple[float, float]]] = {}
+
+    def add_new(self, start: float, end: float) -> bool:
+        """Add a segment unless both its ends are within the tolerance of one that is there."""
+        place = math.floor(start / (2 * DUPLICATE_TOLERANCE))
+        for near in (place - 1, place, place + 1):
+            for other_start, other_end in self.by_start.get(near, ()):
+                if (
+                    abs(start - other_start) <= DUPLICATE_TOLERANCE
+                    and abs(end - other_end) <= DUPLICATE_TOLERANCE
+                ):
+                    return False
+        self.by_start.setdefault(place, []).append((start, end))
+        return True

@@ -1,5 +1,7 @@
 import json
+import time
 
+import numpy as np
 import pytest
 
 from mmtad.evaluation import load_ground_truth
@@ -97,3 +99,24 @@ def test_no_video_left():
 def test_text_in_place_of_a_list():
     with pytest.raises(ValueError, match="ignore_labels takes a list of names"):
         load_ground_truth(database(a=[RUN]), ignore_labels="Ambiguous")
+
+
+def test_duplicates_are_found_across_any_border_and_many_annotations_take_no_time():
+    rng = np.random.default_rng(0)
+    starts = rng.uniform(0, 2000, 10_000).round(4)
+    segments = np.stack([starts, starts + 5], axis=1)
+    near = segments + rng.uniform(-0.001, 0.001, (10_000, 2))
+    annotations = [
+        {"segment": segment, "label": "run"} for segment in [*segments.tolist(), *near.tolist()]
+    ]
+    begin = time.process_time()
+    truth = load_ground_truth({"database": {"a": {"annotations": annotations}}})
+    assert time.process_time() - begin < 5  # comparing all pairs takes minutes
+    # Every near copy of a kept segment is dropped; kept ones are all apart.
+    kept = truth.segments[np.argsort(truth.segments[:, 0])]
+    assert len(kept) <= 10_000
+    assert (np.abs(np.diff(kept, axis=0)) > 0.001 - 1e-9).any(axis=1).all()
+    nothing = load_ground_truth(
+        {"database": {"a": {"annotations": annotations}}}, drop_duplicates=False
+    )
+    assert len(nothing.segments) == 20_000
