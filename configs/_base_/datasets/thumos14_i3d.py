@@ -23,7 +23,7 @@ val_dataloader = dict(
         **feature_set,
         subset="Test",
         sampling="whole",
-        block_list=["video_test_0000270", "video_test_0001292", "video_test_0001496"],
+        block_list="thumos14_210",
         test_mode=True,
     )
 )

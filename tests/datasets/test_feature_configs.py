@@ -1,0 +1,77 @@
+"""The data set bases of features: their arguments, and that a leaf can change them."""
+
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmtad.datasets import FeatureDataset
+from mmtad.registry import DATASETS
+
+FOLDER = Path(__file__).parents[2] / "configs" / "_base_" / "datasets"
+BASES = sorted(
+    path.name
+    for path in FOLDER.glob("*.py")
+    if Config.fromfile(path).get("train_dataloader", {}).get("dataset", {}).get("type")
+    == "FeatureDataset"
+    and path.name != "epic_slowfast.py"  # its leaves name the annotation
+)
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_arguments(name):
+    cfg = Config.fromfile(FOLDER / name)
+    assert cfg.test_dataloader == cfg.val_dataloader and cfg.test_evaluator == cfg.val_evaluator
+    train, test = (
+        DATASETS.build(dict(loader.dataset, lazy_init=True))
+        for loader in (cfg.train_dataloader, cfg.val_dataloader)
+    )
+    assert isinstance(train, FeatureDataset) and test.test_mode and not train.test_mode
+    assert train.streams == test.streams and all(stream.channels for stream in train.streams)
+    assert train.subset != test.subset and test.lengths["sampling"] != "random"
+    for key in ("feature_stride", "clip_frames", "feature_fps", "window_size", "step_stride"):
+        assert train.lengths[key] == test.lengths[key]
+    agnostic = train.pipeline.transforms[-1].class_agnostic
+    assert agnostic == name.startswith("activitynet")
+    assert not test.pipeline.transforms[-1].class_agnostic
+
+
+def test_rates():
+    """Seconds per step of each benchmark's own features, and the middle of the first clip."""
+    rates = {}
+    for name in BASES:
+        lengths = Config.fromfile(FOLDER / name).train_dataloader.dataset
+        rate = lengths.get("feature_fps") or 30
+        if lengths.feature_stride:
+            step = lengths.feature_stride * lengths.get("step_stride", 1) / rate
+            rates[name[:-3]] = step, lengths.clip_frames / 2 / rate
+    published = {
+        "activitynet_i3d": (16 / 25, 8 / 25),
+        "activitynet_tsp": (16 / 15, 8 / 15),
+        "activitynet_tsp_padded": (16 / 15, 8 / 15),
+        "ego4d_egovlp": (16 / 30, 16 / 30),
+        "ego4d_internvideo": (8 / 30, 8 / 30),
+        "ego4d_omnivore": (16 / 30, 16 / 30),
+        "ego4d_slowfast": (16 / 30, 16 / 30),
+        "ego4d_three-features": (16 / 30, 16 / 30),
+        "epic-noun_slowfast": (16 / 30, 16 / 30),
+        "epic-verb_slowfast": (16 / 30, 16 / 30),
+        "multithumos_i3d": (4 / 30, 8 / 30),
+        "thumos14_i3d": (4 / 30, 8 / 30),
+        "thumos14_i3d_sliding": (4 / 30, 8 / 30),
+        "thumos14_tsn_sliding": (5 / 30, 0),
+    }
+    assert {name: rates[name] for name in published} == published
+
+
+def test_a_leaf_changes_the_window(tmp_path):
+    (tmp_path / "leaf.py").write_text(
+        f"_base_ = {str(FOLDER / 'activitynet_tsp.py')!r}\n"
+        "lengths = dict(window_size=128, resize_offset=0.5)\n"
+        "train_dataloader = dict(dataset=lengths)\n"
+        "val_dataloader = dict(dataset=lengths)\n"
+        "test_dataloader = val_dataloader\n"
+    )
+    cfg = Config.fromfile(tmp_path / "leaf.py")
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        assert (loader.dataset.window_size, loader.dataset.resize_offset) == (128, 0.5)
