@@ -1,0 +1,26 @@
+# Published: 21.51 average mAP (tIoU 0.1:0.1:0.5) in OpenTAD.
+# 293 outputs: the nouns of the training and validation videos.
+_base_ = [
+    "../_base_/models/tridet_feature_epic.py",
+    "../_base_/datasets/epic-noun_slowfast.py",
+    "../_base_/schedules/adamw_feature.py",
+    "../_base_/default_runtime.py",
+]
+model = dict(
+    projection=dict(window=1, k=4, preset="opentad"),
+    neck=dict(preset="opentad"),
+    head=dict(num_classes=293, label_smoothing=0.1, preset="opentad"),
+)
+train_cfg = dict(max_epochs=20, val_begin=12)
+param_scheduler = [
+    dict(type="LinearLR", start_factor=1e-8, begin=0, end=5, convert_to_iter_based=True),
+    dict(
+        type="CosineAnnealingLR",
+        eta_min=1e-8,
+        begin=5,
+        end=20,
+        T_max=15,
+        convert_to_iter_based=True,
+    ),
+]
+train_dataloader = dict(dataset=dict(truncation_margin=0))
