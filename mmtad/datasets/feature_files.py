@@ -127,7 +127,8 @@ def _open_npz(path: str) -> Any:
 
 
 def _open_npy(path: str) -> Any:
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    # "c": changes stay in memory; torch warns of arrays that cannot be written to
+    return np.load(path, mmap_mode="c", allow_pickle=False)
 
 
 def _open_pt(path: str) -> Any:

@@ -105,8 +105,11 @@ class SampleFeatures(Transform):
         last = min((start + count) * stride, sequence.length)
         features = sequence.read(start * stride, last, stride)
         length = max(count, size)
-        results["features"] = np.zeros((len(features), length), np.float32)
-        results["features"][:, :count] = features
+        if count < length:
+            padded = np.zeros((len(features), length), np.float32)
+            padded[:, :count] = features
+            features = padded
+        results["features"] = features
         results["masks"] = np.arange(length) < count
         results["window_start"] = start
         results["grid"] = window_grid(results, start, length)
