@@ -42,8 +42,8 @@ def boundary_sample_points(
     enlarged at both sides by ``extend_ratio * (d + 1)``. ``num_points * num_subsamples`` positions
     divide this range evenly, both ends among them; every point is the mean of ``num_subsamples``
     successive ones, each interpolated linearly between two steps. Steps outside [0, T) count as
-    zero, except that a position between -1 and 0 reads step 0 in full (all public code truncates
-    towards zero there). Cells that end beyond T read nothing.
+    zero, except that a position between -1 and 0 reads step 0 in full (public code truncates it
+    towards zero). Cells that end beyond T read nothing.
 
     Args:
         num_steps: Steps T.

@@ -56,3 +56,7 @@ def test_golden_files_are_recognised(golden, case):
     converted = convert(state, f"opentad_{case}")
     assert len(converted) == len(state)
     assert all(key.startswith(("projection.", "neck.", "head.")) for key in converted)
+    # The same behind the adapted backbone of AdaTAD.
+    state["backbone.model.backbone.blocks.0.adapter.gamma"] = torch.ones(1)
+    whole = convert(state, "opentad_adatad")
+    assert whole.keys() == converted.keys() | {"backbone.backbone.blocks.0.adapter.gamma"}

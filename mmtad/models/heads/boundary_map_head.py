@@ -36,12 +36,15 @@ class BoundaryMapHead(BaseModule):
 
     Features must have the ``num_steps`` of the config: every cell of the map has its own place.
 
-    ``preset`` decides what is left at None. ``opentad``: two towers, regression weight 5, score
-    ``iou``, the first step is always a candidate start and the last an end, a step is a boundary
-    only if the region around it covers the step whole, padding and cells beyond the sequence take
-    part in everything, losses sample as in public code. ``official`` is
-    the paper's choice of towers, weight and score with that treatment of padding and sampling. Ours
-    has the paper's too, and padded steps touch nothing: they get neither loss nor proposals.
+    What is left at None follows the paper: BMN has one tower for starts and ends, a regression
+    weight of 10 and the score ``product``; G-TAD has two towers, 5 (its code: 10 * 0.5) and
+    ``iou``. Padded steps, and cells that end beyond the valid ones, touch nothing and get neither
+    loss nor proposals.
+
+    ``preset="opentad"`` has two towers, 5 and ``iou`` for both; the first step is always a
+    candidate start and the last an end; a step is a boundary only if the region around it covers it
+    whole; padding and cells beyond the sequence take part in everything; overlaps are sampled as in
+    its code. ``official`` differs from ours in these last two only.
 
     Args:
         in_channels: Channels of the features.
@@ -58,9 +61,8 @@ class BoundaryMapHead(BaseModule):
         loss_boundary: Config of the loss of starts and of ends.
         loss_cls: Config of the classification loss of the map.
         loss_reg: Config of the regression loss of the map.
-        reg_weight: Weight of the regression loss: 10 in the paper of BMN, 5 in OpenTAD.
-        score_type: ``"product"``: p_start * p_end * p_cls * p_reg (papers); ``"iou"``: p_cls *
-            p_reg (OpenTAD).
+        reg_weight: Weight of the regression loss.
+        score_type: ``"product"``: p_start * p_end * p_cls * p_reg; ``"iou"``: p_cls * p_reg.
         accept_ends: Take the first valid step as a start and the last as an end, whatever their
             scores.
         score_threshold: Proposals must score above this.
@@ -97,8 +99,9 @@ class BoundaryMapHead(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         opentad = preset == "opentad"
+        as_bmn = boundary_block == "conv" and not opentad
         self.isolate_padding = isolate = resolve_preset(preset).isolate_padding
-        self.score_type = score_type or ("iou" if opentad else "product")
+        self.score_type = score_type or ("product" if as_bmn else "iou")
         if self.score_type not in SCORE_TYPES:
             raise ValueError(f"score_type is one of {SCORE_TYPES}, got {score_type!r}")
         if not 1 <= num_durations <= num_steps:
@@ -109,7 +112,7 @@ class BoundaryMapHead(BaseModule):
         self.accept_ends = opentad if accept_ends is None else accept_ends
         self.score_threshold = score_threshold
         self.whole_steps = opentad
-        shared = not opentad if shared_tower is None else shared_tower
+        shared = as_bmn if shared_tower is None else shared_tower
         self.towers = nn.ModuleList(
             BoundaryTower(in_channels, outputs, boundary_block, boundary_groups, isolate)
             for outputs in ((2,) if shared else (1, 1))
@@ -134,7 +137,7 @@ class BoundaryMapHead(BaseModule):
             for i in range(num_convs)
         )
         self.map_out = nn.Conv2d(feat_channels, 2, 1)
-        weight = (5.0 if opentad else 10.0) if reg_weight is None else reg_weight
+        weight = (10.0 if as_bmn else 5.0) if reg_weight is None else reg_weight
         default = dict(type="mmtad.BalancedL2Loss", as_published=not isolate, loss_weight=weight)
         self.loss_boundary = MODELS.build(
             loss_boundary or dict(type="mmtad.BalancedBCELoss", threshold=0.5)

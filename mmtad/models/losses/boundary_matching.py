@@ -63,8 +63,8 @@ def balanced_l2_loss(
         draws: Two tensors of the same shape, uniform in [0, 1), that choose among middle and among
             low cells; None draws them.
         generator: Source of the draws, on the device of ``pred``; None for PyTorch's own.
-        as_published: As all public code: a kind that is rarer than the high cells, or absent, lets
-            every cell of every kind in once more. In ours such a kind is taken whole.
+        as_published: As OpenTAD and the code of G-TAD: a kind that is rarer than the high cells, or
+            absent, lets every cell of every kind in once more. In ours such a kind is taken whole.
 
     Returns:
         Scalar; 0 if nothing is valid.
@@ -113,7 +113,8 @@ class BalancedL2Loss(nn.Module):
     Args:
         high: Targets above it are of high overlap.
         low: Targets above it, up to ``high``, are of middle overlap.
-        loss_weight: Factor of the result: 10 in the paper of BMN, 5 in OpenTAD.
+        loss_weight: Factor of the result: 10 in the paper of BMN, 5 in OpenTAD and, as 10 * 0.5, in
+            the code of G-TAD.
         as_published: See :func:`balanced_l2_loss`; moreover, without a cell of high overlap the
             result is not multiplied by ``loss_weight``.
 

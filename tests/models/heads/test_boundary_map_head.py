@@ -140,6 +140,9 @@ def test_what_the_presets_decide():
     assert [head.loss_reg.as_published for head in (ours, official, opentad)] == [False, True, True]
     assert [head.score_type for head in (ours, official, opentad)] == ["product", "product", "iou"]
     assert [head.accept_ends for head in (ours, official, opentad)] == [False, False, True]
+    graphs = [build(GTAD, preset=p) for p in ("padding_free", "official", "opentad")]
+    assert all(len(head.towers) == 2 and head.score_type == "iou" for head in graphs)
+    assert all(head.loss_reg.loss_weight == 5 for head in graphs)
     mixed = build(preset="opentad", shared_tower=True, reg_weight=2, score_type="product")
     assert len(mixed.towers) == 1 and mixed.loss_reg.loss_weight == 2
     assert mixed.score_type == "product"
