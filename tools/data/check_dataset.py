@@ -31,6 +31,7 @@ from mmtad.models.task_modules import PointGenerator
 from mmtad.registry import METRICS
 from mmtad.visualization.distributions import draw_distributions
 
+POINT_HEADS = ("ActionFormerHead", "TridentHead")
 LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 EXAMPLES = """examples:
   python tools/data/check_dataset.py configs/actionformer/actionformer_i3d_2304x4_35e_thumos14.py
@@ -83,12 +84,15 @@ def check_loaders(cfg: Config, probe: bool) -> list[DatasetReport]:
 def check_head(cfg: Config, train: DatasetReport) -> list[Finding]:
     """Findings about the classes and the regression ranges of the head."""
     head = (cfg.get("model") or {}).get("head") or {}
-    found = []
-    number = head.get("num_classes")
-    if number is not None and number not in (1, len(train.classes)) and train.classes:
-        text = f"model.head.num_classes is {number}, the data set has {len(train.classes)} classes"
-        found.append(Finding(STOP, train.loader, text))
-    if "point_generator" in head or head.get("type") == "ActionFormerHead":
+    number, classes, found = head.get("num_classes"), len(train.classes), []
+    if number is not None and classes and number != classes:
+        options = next(iter(inner_configs(cfg.train_dataloader.dataset)))
+        agnostic = any(step.get("class_agnostic") for step in options.get("pipeline") or [])
+        if number != 1 or not agnostic:
+            text = f"model.head.num_classes is {number}, the data set has {classes} classes"
+            hint = '; for one class "action" set class_agnostic of PackTADInputs'
+            found.append(Finding(STOP, train.loader, text + (hint if number == 1 else "")))
+    if head.get("type") in POINT_HEADS:
         options = {k: v for k, v in (head.get("point_generator") or {}).items() if k != "type"}
         ranges = PointGenerator(**options).regression_ranges
         found += check_regression_ranges(train, ranges)
@@ -186,11 +190,12 @@ def main() -> int:
     console = Console()
     if not console.is_terminal:
         console.width = 160  # a pipe or a file has no width to fit into
-    console.print(overview(reports))
+    if any(report.facts for report in reports):
+        console.print(overview(reports))
     if args.per_class:
         console.print(class_table(reports))
     console.print(findings_table(findings) if findings else "nothing to complain about")
-    if any(trainable.records for trainable in reports):
+    if any(len(distributions(report.records).lengths) for report in reports):
         name = osp.splitext(osp.basename(args.config))[0]
         path = Path(args.out or osp.join("work_dirs", name, "distributions.png"))
         draw(reports, path, name)

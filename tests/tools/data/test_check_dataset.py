@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib import image
+from mmengine.config import Config
 
 from mmtad.apis.cli import run_cli
+from mmtad.datasets.checking import DatasetReport
 
 CONFIG = """
 default_scope = "mmtad"
@@ -93,11 +95,38 @@ val_evaluator["post_processor"]["video_scores"] = dict(file="none.json", format=
     assert "val_evaluator: " in text and "none.json" in text
 
 
-def test_bad_configs_end_in_one_sentence(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def tool():
     path = Path(__file__).parents[3] / "tools" / "data" / "check_dataset.py"
     spec = importlib.util.spec_from_file_location("check_dataset", path)
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
+    return tool
+
+
+@pytest.mark.parametrize(
+    ("number", "agnostic", "text"),
+    [
+        (2, False, None),
+        (1, True, None),
+        (1, False, "is 1, the data set has 2 classes; for one class"),
+        (3, True, "is 3, the data set has 2 classes"),
+    ],
+)
+def test_classes_of_the_head(tool, number, agnostic, text):
+    pipeline = [dict(type="PackTADInputs", class_agnostic=agnostic)]
+    cfg = Config(
+        dict(
+            model=dict(head=dict(type="AnyHead", num_classes=number)),
+            train_dataloader=dict(dataset=dict(type="FeatureDataset", pipeline=pipeline)),
+        )
+    )
+    found = tool.check_head(cfg, DatasetReport("train", classes=["a", "b"]))
+    assert [one.level for one in found] == ["stop"] * bool(text)
+    assert not text or text in found[0].text
+
+
+def test_bad_configs_end_in_one_sentence(tool, tmp_path, monkeypatch, capsys):
     config = tmp_path / "bare.py"
     config.write_text("model = dict()\n")
     monkeypatch.setattr(sys, "argv", ["check_dataset.py", str(config)])
