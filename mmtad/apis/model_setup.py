@@ -50,6 +50,11 @@ def open_config(config: str | Path | Config | Mapping) -> Config:
         raise ValueError(
             f"the test_dataloader.dataset of {name} must be one plain TADDataset, got {dataset!r}"
         )
+    if dataset.get("type") in ("FeatureDataset", "mmtad.FeatureDataset"):
+        raise ValueError(
+            f"the detector of {name} sees features, not videos; put the features of your videos "
+            "and an annotation into its test_dataloader and use tools/test.py"
+        )
     return cfg
 
 

@@ -156,6 +156,12 @@ def test_a_config_without_a_test_is_refused(config, key):
         TADInferencer(config, None, "cpu")
 
 
+def test_a_config_based_on_features_is_refused(config):
+    config.test_dataloader.dataset.type = "FeatureDataset"
+    with pytest.raises(ValueError, match="sees features, not videos; .* use tools/test.py"):
+        TADInferencer(config)
+
+
 def test_bad_weights_are_refused(config, checkpoint, tmp_path):
     with pytest.raises(FileNotFoundError, match="none.pth does not exist"):
         TADInferencer(config, tmp_path / "none.pth", "cpu")
