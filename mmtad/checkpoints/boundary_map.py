@@ -1,4 +1,4 @@
-"""Key tables of BMN and G-TAD in OpenTAD."""
+"""Key tables of G-TAD, and of BMN and G-TAD in OpenTAD."""
 
 import re
 from collections.abc import Mapping
@@ -35,6 +35,25 @@ _RENAME = KeyTable(
     ]
 )
 
+_OFFICIAL_RENAME = KeyTable(
+    [
+        (r"^module\.", ""),
+        (r"^backbone1\.0\.", "projection.convs.0."),
+        (r"^backbone1\.2\.", "neck.blocks.0."),
+        (r"^regu_s\.0\.", "head.towers.0.block."),
+        (r"^regu_s\.1\.", "head.towers.0.out."),
+        (r"^regu_e\.0\.", "head.towers.1.block."),
+        (r"^regu_e\.1\.", "head.towers.1.out."),
+        (r"^backbone2\.0\.", "head.extractor.graph."),
+        (r"^localization\.0\.", "head.extractor.bin_conv."),
+        (r"^localization\.2\.", "head.map_convs.0."),
+        (r"^localization\.4\.", "head.map_convs.1."),
+        (r"^localization\.6\.", "head.map_convs.2."),
+        (r"^localization\.8\.", "head.map_out."),
+        *_BLOCK,
+    ]
+)
+
 _CELL_CONV = re.compile(r"^(?:module\.)?roi_head\.proposal_roi_extractor\.conv2d\.0\.")
 
 
@@ -44,10 +63,14 @@ def _convert(state_dict: Mapping[str, Tensor], cell_conv: str) -> dict[str, Tens
         _CELL_CONV.sub(f"head.extractor.{cell_conv}.", key): value
         for key, value in state_dict.items()
     }
-    converted = _RENAME(named)
+    return _flatten_pairs(_RENAME(named))
+
+
+def _flatten_pairs(converted: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Drop the last axis of convolutions over pairs of a step and a neighbour."""
     for key, value in converted.items():
         if re.search(rf"{_GRAPH}semantic_", key) and value.dim() == 4:
-            converted[key] = value.squeeze(-1)  # 1x1 convolutions over (steps, neighbours)
+            converted[key] = value.squeeze(-1)
     return converted
 
 
@@ -91,3 +114,28 @@ def from_opentad_gtad(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
         theirs.
     """
     return _convert(state_dict, "bin_conv")
+
+
+@register_source(
+    "gtad",
+    about="G-TAD: the authors' repository (frostinassiky/gtad)",
+    detector=True,
+    signature=(r"^(module\.)?regu_s\.0\.tconvs\.", r"^(module\.)?localization\.8\."),
+)
+def from_gtad(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename the weights of the authors' repository to those of ``TADDetector``.
+
+    Use them with ``preset="official"``, and on THUMOS14 with ``kernel_size=[1, 3, 3]`` in the head.
+    That project predicts the regression first and the classification second.
+
+    Args:
+        state_dict: ``state_dict`` of its checkpoint.
+
+    Returns:
+        Weights under our names; keys without a counterpart keep theirs.
+    """
+    converted = _flatten_pairs(_OFFICIAL_RENAME(state_dict))
+    for key in ("head.map_out.weight", "head.map_out.bias"):
+        if key in converted:
+            converted[key] = converted[key].flip(0)
+    return converted

@@ -1,12 +1,14 @@
 """Pieces of the boundary map that :class:`BoundaryMapHead` is made of."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..layers import GCNeXt
+from ..layers import GCNeXt, resolve_preset
 from ..task_modules import choose_boundaries
 
 BLOCKS = ("conv", "gcnext")
@@ -25,6 +27,58 @@ class BoundaryMapOutputs(NamedTuple):
     map_logits: Tensor
 
 
+@dataclass(frozen=True)
+class MapBehaviour:
+    """In what the papers of BMN and G-TAD and the public codes differ.
+
+    Attributes:
+        shared_tower: One tower scores starts and ends.
+        reg_weight: Weight of the regression loss of the map.
+        score_type: ``"product"`` or ``"iou"``.
+        candidates: ``"boundaries"`` or ``"all"``.
+        accept_ends: The first step is always a candidate start, the last an end.
+        whole_steps: A step is a boundary only if the region around it covers it whole.
+        isolate_padding: Padding, and cells that end beyond it, touch nothing and get no loss;
+            overlaps are sampled by kind, see :func:`~mmtad.models.losses.balanced_l2_loss`.
+    """
+
+    shared_tower: bool
+    reg_weight: float
+    score_type: str
+    candidates: str
+    accept_ends: bool
+    whole_steps: bool
+    isolate_padding: bool
+
+
+def resolve_map_behaviour(block: str, preset: str) -> MapBehaviour:
+    """What is done under a preset.
+
+    Args:
+        block: ``"conv"`` for BMN, ``"gcnext"`` for G-TAD.
+        preset: See :func:`~mmtad.models.layers.resolve_preset`.
+
+    Returns:
+        The behaviour.
+
+    Raises:
+        ValueError: If block or preset is unknown.
+    """
+    if block not in BLOCKS:
+        raise ValueError(f"the block of a boundary tower is one of {BLOCKS}, got {block!r}")
+    opentad = preset == "opentad"
+    as_bmn = block == "conv" and not opentad
+    return MapBehaviour(
+        shared_tower=as_bmn,
+        reg_weight=10.0 if as_bmn else 5.0,
+        score_type="product" if as_bmn else "iou",
+        candidates="all" if block == "gcnext" and preset == "official" else "boundaries",
+        accept_ends=opentad,
+        whole_steps=opentad,
+        isolate_padding=resolve_preset(preset).isolate_padding,
+    )
+
+
 class BoundaryTower(nn.Module):
     """One block with ReLU and a 1x1 convolution: boundary logits of every step.
 
@@ -34,17 +88,12 @@ class BoundaryTower(nn.Module):
         block: ``"conv"`` (BMN): a convolution of kernel 3; ``"gcnext"`` (G-TAD): a graph block.
         groups: Groups of the block.
         isolate_padding: Padding does not touch valid steps.
-
-    Raises:
-        ValueError: If the block is unknown.
     """
 
     def __init__(
         self, channels: int, out_channels: int, block: str, groups: int, isolate_padding: bool
     ) -> None:
         super().__init__()
-        if block not in BLOCKS:
-            raise ValueError(f"the block of a boundary tower is one of {BLOCKS}, got {block!r}")
         self.graph = block == "gcnext"
         self.block = (
             GCNeXt(channels, groups=groups, isolate_padding=isolate_padding)
@@ -57,6 +106,26 @@ class BoundaryTower(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Score the steps: ``[B, C, T]``, zero at padded steps, to ``[B, out_channels, T]``."""
         return self.out(self.block(x, mask) if self.graph else F.relu(self.block(x)))
+
+
+def only_level(features: Sequence[Tensor], num_steps: int) -> Tensor:
+    """The one level ``[B, C, T]`` of the features.
+
+    Raises:
+        ValueError: If there are several levels or T is not ``num_steps``.
+    """
+    if len(features) != 1:
+        raise ValueError(
+            f"this head works on one level, got {len(features)}; use a projection of one level "
+            "such as ConvProjection"
+        )
+    if features[0].shape[-1] != num_steps:
+        raise ValueError(
+            f"the head was built for windows of num_steps={num_steps} steps, got features of "
+            f"{features[0].shape[-1]}; set the window_size of the dataset, or num_steps, so that "
+            "both agree"
+        )
+    return features[0]
 
 
 def valid_cells(segments: Tensor, mask: Tensor) -> Tensor:

@@ -11,17 +11,19 @@ from torch import Tensor, nn
 from mmtad.ops import proposal_segments
 from mmtad.registry import MODELS
 
-from ..layers import resolve_preset
 from ..task_modules import boundary_targets, map_targets
 from .boundary_map import (
     BoundaryMapOutputs,
     BoundaryTower,
     boundary_scores,
     candidate_cells,
+    only_level,
+    resolve_map_behaviour,
     valid_cells,
 )
 
 SCORE_TYPES = ("product", "iou")
+CANDIDATES = ("boundaries", "all")
 
 
 @MODELS.register_module()
@@ -44,7 +46,7 @@ class BoundaryMapHead(BaseModule):
     ``preset="opentad"`` has two towers, 5 and ``iou`` for both; the first step is always a
     candidate start and the last an end; a step is a boundary only if the region around it covers it
     whole; padding and cells beyond the sequence take part in everything; overlaps are sampled as in
-    its code. ``official`` differs from ours in these last two only.
+    its code. ``official`` shares these last two, and every cell is a candidate in G-TAD.
 
     Args:
         in_channels: Channels of the features.
@@ -57,12 +59,15 @@ class BoundaryMapHead(BaseModule):
         extractor_channels: Channels that the extractor gives.
         feat_channels: Channels of the convolutions over the map.
         num_convs: Convolutions over the map, each with a ReLU, before the last 1x1.
-        kernel_size: Odd kernel of these (BMN and G-TAD on THUMOS14 3, G-TAD on ActivityNet 1).
+        kernel_size: Odd kernel of these, one or a list (BMN, and G-TAD on THUMOS14 in OpenTAD: 3;
+            in G-TAD's code [1, 3, 3]; on ActivityNet 1).
         loss_boundary: Config of the loss of starts and of ends.
         loss_cls: Config of the classification loss of the map.
         loss_reg: Config of the regression loss of the map.
         reg_weight: Weight of the regression loss.
         score_type: ``"product"``: p_start * p_end * p_cls * p_reg; ``"iou"``: p_cls * p_reg.
+        candidates: Cells that become proposals: ``"boundaries"``, those whose start and end may be
+            boundaries, see :func:`candidate_cells`; ``"all"``.
         accept_ends: Take the first valid step as a start and the last as an end, whatever their
             scores.
         score_threshold: Proposals must score above this.
@@ -86,33 +91,37 @@ class BoundaryMapHead(BaseModule):
         extractor_channels: int = 128,
         feat_channels: int = 128,
         num_convs: int = 2,
-        kernel_size: int = 3,
+        kernel_size: int | Sequence[int] = 3,
         loss_boundary: dict | None = None,
         loss_cls: dict | None = None,
         loss_reg: dict | None = None,
         reg_weight: float | None = None,
         score_type: str | None = None,
+        candidates: str | None = None,
         accept_ends: bool | None = None,
         score_threshold: float = 0.0,
         preset: str = "padding_free",
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        opentad = preset == "opentad"
-        as_bmn = boundary_block == "conv" and not opentad
-        self.isolate_padding = isolate = resolve_preset(preset).isolate_padding
-        self.score_type = score_type or ("product" if as_bmn else "iou")
-        if self.score_type not in SCORE_TYPES:
-            raise ValueError(f"score_type is one of {SCORE_TYPES}, got {score_type!r}")
+        behaviour = resolve_map_behaviour(boundary_block, preset)
+        self.isolate_padding = isolate = behaviour.isolate_padding
+        self.score_type = score_type or behaviour.score_type
+        self.candidates = candidates or behaviour.candidates
+        if self.score_type not in SCORE_TYPES or self.candidates not in CANDIDATES:
+            raise ValueError(
+                f"score_type is one of {SCORE_TYPES} and candidates of {CANDIDATES}, got "
+                f"{score_type!r} and {candidates!r}"
+            )
         if not 1 <= num_durations <= num_steps:
             raise ValueError(
                 f"num_durations must be between 1 and num_steps={num_steps}, got {num_durations}"
             )
         self.num_steps, self.num_durations = num_steps, num_durations
-        self.accept_ends = opentad if accept_ends is None else accept_ends
+        self.accept_ends = behaviour.accept_ends if accept_ends is None else accept_ends
         self.score_threshold = score_threshold
-        self.whole_steps = opentad
-        shared = as_bmn if shared_tower is None else shared_tower
+        self.whole_steps = behaviour.whole_steps
+        shared = behaviour.shared_tower if shared_tower is None else shared_tower
         self.towers = nn.ModuleList(
             BoundaryTower(in_channels, outputs, boundary_block, boundary_groups, isolate)
             for outputs in ((2,) if shared else (1, 1))
@@ -127,17 +136,20 @@ class BoundaryMapHead(BaseModule):
             )
             | (extractor or dict(type="mmtad.BoundaryMatchingExtractor"))
         )
+        kernels = [kernel_size] * num_convs if isinstance(kernel_size, int) else list(kernel_size)
+        if len(kernels) != num_convs:
+            raise ValueError(f"{num_convs} convolutions need as many kernels, got {kernel_size}")
         self.map_convs = nn.ModuleList(
             nn.Conv2d(
                 feat_channels if i else extractor_channels,
                 feat_channels,
-                kernel_size,
-                padding=kernel_size // 2,
+                kernel,
+                padding=kernel // 2,
             )
-            for i in range(num_convs)
+            for i, kernel in enumerate(kernels)
         )
         self.map_out = nn.Conv2d(feat_channels, 2, 1)
-        weight = (10.0 if as_bmn else 5.0) if reg_weight is None else reg_weight
+        weight = behaviour.reg_weight if reg_weight is None else reg_weight
         default = dict(type="mmtad.BalancedL2Loss", as_published=not isolate, loss_weight=weight)
         self.loss_boundary = MODELS.build(
             loss_boundary or dict(type="mmtad.BalancedBCELoss", threshold=0.5)
@@ -161,7 +173,7 @@ class BoundaryMapHead(BaseModule):
         Raises:
             ValueError: If there are several levels or T is not ``num_steps``.
         """
-        (x,), (mask,) = self._one_level(features), masks
+        x, (mask,) = only_level(features, self.num_steps), masks
         boundary = torch.cat([tower(x, mask) for tower in self.towers], dim=1)
         cells = valid_cells(self.segments, mask)[:, None]
         x = self.extractor(x, mask)
@@ -264,7 +276,10 @@ class BoundaryMapHead(BaseModule):
         boundary = outputs.boundary_logits.to(exact).sigmoid()
         scores = outputs.map_logits.to(exact).sigmoid().prod(1)  # [B, D, T]
         mask = masks[0] if self.isolate_padding else torch.ones_like(masks[0])
-        keep = candidate_cells(boundary, self.segments, mask, self.accept_ends)
+        if self.candidates == "all":
+            keep = valid_cells(self.segments, mask)
+        else:
+            keep = candidate_cells(boundary, self.segments, mask, self.accept_ends)
         if self.score_type == "product":
             scores = scores * boundary_scores(boundary, self.segments)
         keep &= scores > self.score_threshold
@@ -276,17 +291,3 @@ class BoundaryMapHead(BaseModule):
             )
             for cells, values in zip(keep, scores, strict=True)
         ]
-
-    def _one_level(self, features: Sequence[Tensor]) -> Sequence[Tensor]:
-        if len(features) != 1:
-            raise ValueError(
-                f"this head works on one level, got {len(features)}; use a projection of one level "
-                "such as ConvProjection"
-            )
-        if features[0].shape[-1] != self.num_steps:
-            raise ValueError(
-                f"the head was built for windows of num_steps={self.num_steps} steps, got features "
-                f"of {features[0].shape[-1]}; set the window_size of the dataset, or num_steps, so "
-                "that both agree"
-            )
-        return features

@@ -144,6 +144,8 @@ class SubGraphAlignment(ProposalExtractor):
         k: Neighbours in feature space.
         groups: Groups of the middle convolutions of the block.
         extend_ratio: Enlargement of a proposal at each side, in its length.
+        closed_end: Whether the enlarged proposal ends at step t + d, as in the code of G-TAD,
+            instead of t + d + 1; None as the preset says (only ``official`` does).
         half_precision: Round what is aligned to float16, as OpenTAD does; None as the preset says
             (only ``opentad`` does).
         preset: See :class:`ProposalExtractor`.
@@ -161,6 +163,7 @@ class SubGraphAlignment(ProposalExtractor):
         k: int = 3,
         groups: int = 32,
         extend_ratio: float = 0.5,
+        closed_end: bool | None = None,
         half_precision: bool | None = None,
         preset: str = "padding_free",
         init_cfg: dict | None = None,
@@ -173,7 +176,9 @@ class SubGraphAlignment(ProposalExtractor):
         self.bin_conv = nn.Conv2d(in_channels * (roi_size + context_size), out_channels, 1)
         start, end = np.moveaxis(self.segments * self.valid[..., None], -1, 0).reshape(2, -1)
         margin = extend_ratio * (end - start)
-        anchors = np.stack([start - margin, end + margin], axis=-1)
+        closed = preset == "official" if closed_end is None else closed_end
+        last = np.maximum(end - 1, 0) if closed else end
+        anchors = np.stack([start - margin, last + margin], axis=-1)
         self.inner, self.context = (
             self._sums(align_sample_points(anchors, num_steps, size)) for size in self.sizes
         )

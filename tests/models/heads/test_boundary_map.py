@@ -3,9 +3,9 @@ import torch
 from torch.testing import assert_close
 
 from mmtad.models.heads.boundary_map import (
-    BoundaryTower,
     boundary_scores,
     candidate_cells,
+    resolve_map_behaviour,
     valid_cells,
 )
 from mmtad.ops import proposal_segments
@@ -45,4 +45,4 @@ def test_score_of_start_and_end():
 
 def test_unknown_block_is_named():
     with pytest.raises(ValueError, match="got 'lstm'"):
-        BoundaryTower(8, 1, "lstm", 1, True)
+        resolve_map_behaviour("lstm", "opentad")

@@ -143,6 +143,9 @@ def test_what_the_presets_decide():
     graphs = [build(GTAD, preset=p) for p in ("padding_free", "official", "opentad")]
     assert all(len(head.towers) == 2 and head.score_type == "iou" for head in graphs)
     assert all(head.loss_reg.loss_weight == 5 for head in graphs)
+    assert [head.candidates for head in graphs] == ["boundaries", "all", "boundaries"]
+    every = graphs[1].predict(*level((12, 12)))[0]
+    assert len(every) == int(graphs[1].inside.sum())
     mixed = build(preset="opentad", shared_tower=True, reg_weight=2, score_type="product")
     assert len(mixed.towers) == 1 and mixed.loss_reg.loss_weight == 2
     assert mixed.score_type == "product"
@@ -178,6 +181,10 @@ def test_losses_and_predictions_are_float32_under_autocast():
 def test_wrong_configs_and_inputs_are_named():
     with pytest.raises(ValueError, match="got 'sum'"):
         build(score_type="sum")
+    with pytest.raises(ValueError, match="got None and 'some'"):
+        build(candidates="some")
+    with pytest.raises(ValueError, match=r"2 convolutions need as many kernels, got \[1, 3, 3\]"):
+        build(kernel_size=[1, 3, 3])
     with pytest.raises(ValueError, match="between 1 and num_steps=12, got 13"):
         build(num_durations=13)
     with pytest.raises(ValueError, match="padding"):
