@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from mmtad.evaluation import detection_report, evaluate_detections, read_text_results
+from mmtad.evaluation import STYLES, detection_report, evaluate_detections, read_text_results
 from mmtad.evaluation.thumos_precision import plain_average_precision, thumos_average_precision
 
 # tIoU: (ActivityNet style, THUMOS style) in percent.
@@ -169,8 +169,8 @@ def test_ground_truth_without_ambiguous_segments(log):
     assert any("has no segment labelled Ambiguous, so no false positive" in one for one in log)
 
 
-@pytest.mark.parametrize("style", ["thumos", "thumos_kit"])
-def test_order_of_predictions_and_videos(shared, thumos, style):
+@pytest.mark.parametrize("style", STYLES)
+def test_order_and_shift_do_not_matter(shared, thumos, style):
     ground_truth, names = thumos
     path = shared / "data/predictions/cbr/CBR_THUMOS-14_IoU0.7.txt.gz"
     found = read_text_results(path, names, reversed_segments="empty")
@@ -179,8 +179,19 @@ def test_order_of_predictions_and_videos(shared, thumos, style):
         for detection in detections:
             detection["score"] = scores.pop()
     mixed = {video: items[::-1] for video, items in reversed(found.items())}
-    one, other = (
-        detection_report(ground_truth, {"results": results}, 0.5, style=style).ap
-        for results in (found, mixed)
-    )
-    np.testing.assert_array_equal(one, other)
+    moved = {video: [shifted(one) for one in items] for video, items in found.items()}
+    moved_truth = {
+        video: {**info, "annotations": [shifted(one) for one in info["annotations"]]}
+        for video, info in ground_truth["database"].items()
+    }
+    # 0.1 s and threshold 0.503: no tIoU that a rounding error could carry over the threshold.
+    options = dict(tiou_thresholds=0.503, style=style, ignore_labels=["Ambiguous"])
+    ap = detection_report(ground_truth, {"results": found}, **options).ap
+    other = detection_report(ground_truth, {"results": mixed}, **options).ap
+    np.testing.assert_array_equal(ap, other)
+    other = detection_report({"database": moved_truth}, {"results": moved}, **options).ap
+    np.testing.assert_allclose(ap, other, rtol=0, atol=1e-12)
+
+
+def shifted(one):
+    return {**one, "segment": [float(value) + 1024 for value in one["segment"]]}

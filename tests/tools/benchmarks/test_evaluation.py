@@ -7,7 +7,17 @@ SCRIPT = Path(__file__).resolve().parents[3] / "tools" / "benchmarks" / "evaluat
 
 
 def test_prints_both_measures_and_agrees_with_the_restatements():
-    options = ["--videos", "40", "--per-video", "30", "--classes", "5", "--repeats", "1"]
+    options = [
+        "--videos",
+        "40",
+        "--per-video",
+        "30",
+        "--classes",
+        "5",
+        "--repeats",
+        "1",
+        "--no-first-call",
+    ]
     command = [sys.executable, str(SCRIPT), *options]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -15,4 +25,3 @@ def test_prints_both_measures_and_agrees_with_the_restatements():
         assert f"{measure} of 40 videos x 30, 10 tIoUs" in done.stdout
         values = re.findall(rf"{key} ([0-9.]+) %", done.stdout)
         assert len(values) == 2 and values[0] == values[1]
-    assert "compiling" in done.stdout
