@@ -33,8 +33,8 @@ class AnnotatedDataset(BaseDataset):
     made without it and says why in its metainfo ``error``.
 
     ``metainfo["classes"]`` names the classes in the order of their labels; in test mode
-    ``metainfo["ground_truth"]`` is the annotation of exactly the evaluated videos, clipped and in
-    seconds.
+    ``metainfo["ground_truth"]`` is the annotation of exactly the evaluated videos, in seconds and as
+    it was written.
 
     Args:
         ann_file: ``.json`` or ``.json.gz`` with ``database``, relative to ``data_root``.

@@ -19,10 +19,11 @@ MAX_UNUSABLE = 0.1
 
 @dataclass
 class VideoRecord:
-    """What the annotation says about one video; times in seconds, clipped to the video.
+    """What the annotation says about one video; times in seconds.
 
-    ``segments`` holds (start, end, label) triples, without duplicates; those without length are
-    kept.
+    ``segments`` holds (start, end, label) triples clipped to the video, without duplicates and
+    those outside of it; those without length are kept. ``annotated`` holds all of them as they were
+    written, which is what official evaluations compare with.
     """
 
     video_id: str
@@ -32,6 +33,7 @@ class VideoRecord:
     frames: int | None
     video_path: str | None = None
     segments: list[tuple[float, float, str]] = field(default_factory=list)
+    annotated: list[tuple[float, float, str]] = field(default_factory=list)
 
 
 def read_database(ann_file: str | Path) -> dict[str, dict]:
@@ -151,6 +153,7 @@ def parse_videos(
                 continue
             start, end = _segment(annotation, where)
             counts["all"] += 1
+            record.annotated.append((start, end, label))
             problem, segment = _fit(start, end, record.duration)
             if segment is not None and (*segment, label) in seen:
                 problem, segment = "duplicate", None

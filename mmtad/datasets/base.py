@@ -22,7 +22,7 @@ class TADDataset(AnnotatedDataset):
     It owns every fact about lengths and hands them to the pipeline in the sample, so that one
     pipeline serves all variants. ``metainfo["classes"]`` names the classes in the order of their
     labels; in test mode ``metainfo["ground_truth"]`` is the annotation of exactly the evaluated
-    videos, clipped and in seconds.
+    videos, in seconds and as it was written.
 
     A video that cannot be read is logged once. In training another item takes its place; in testing
     the sample holds black frames and says why in its metainfo ``error``.

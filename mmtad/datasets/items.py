@@ -51,7 +51,11 @@ def trainable(record: VideoRecord) -> list[tuple[float, float, str]]:
 
 
 def ground_truth(records: Sequence[VideoRecord]) -> dict[str, dict]:
-    """The annotation of some videos as an ActivityNet-style dict, in seconds."""
+    """The annotation of some videos as an ActivityNet-style dict, in seconds.
+
+    It holds every segment as it was written, also what lies outside its video and can never be
+    detected: published numbers count it.
+    """
     return {
         "database": {
             record.video_id: {
@@ -59,7 +63,7 @@ def ground_truth(records: Sequence[VideoRecord]) -> dict[str, dict]:
                 "duration": record.duration,
                 "annotations": [
                     {"segment": [start, end], "label": label}
-                    for start, end, label in record.segments
+                    for start, end, label in record.annotated
                 ],
             }
             for record in records

@@ -61,6 +61,17 @@ def test_test_samples_cover_each_video(build):
     assert list(truth) == ["v0", "v1", "v2"] and len(truth["v1"]["annotations"]) == 2
 
 
+def test_the_evaluation_gets_the_annotation_as_it_was_written(build, database):
+    written = [[-0.5, 0.5], [1.9, 3.0], [2.5, 3.5]]  # the video lasts 2 s
+    fine = [[0.1 * second, 1.5] for second in range(10)]  # few of many segments may be wrong
+    database["v1"]["annotations"] = [dict(segment=one, label="run") for one in [*written, *fine]]
+    dataset = build(test_mode=True)
+    truth = dataset.metainfo["ground_truth"]["database"]["v1"]["annotations"]
+    assert [one["segment"] for one in truth] == [*written, *fine]
+    segments = dataset.get_data_info(4)["gt_segments"]
+    assert segments.tolist() == [[0.0, 0.5], [1.9, 2.0], *fine]
+
+
 def test_annotation_file(build, database, tmp_path, videos):
     (tmp_path / "ann.json").write_text(json.dumps(dict(database=database)))
     dataset = build(database=None, ann_file="ann.json", data_root=str(tmp_path), subset="train")

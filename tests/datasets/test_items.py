@@ -14,7 +14,8 @@ LENGTHS = dict(
     crop_ratio=(0.9, 1.0),
     min_visible=0.5,
 )
-RECORD = VideoRecord("v", "test", 4.0, 25.0, 100, segments=[(0.5, 1.0, "b"), (2.0, 2.0, "a")])
+SEGMENTS = [(0.5, 1.0, "b"), (2.0, 2.0, "a")]
+RECORD = VideoRecord("v", "test", 4.0, 25.0, 100, segments=SEGMENTS, annotated=SEGMENTS)
 
 
 def items(record=RECORD, test_mode=True, drop_empty=False, path="none.mp4", overlap=0.5, **lengths):
