@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import json
 import logging
 from pathlib import Path
 
@@ -31,7 +32,6 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def golden(shared):
     """Load one golden case: ``golden("adatad_vit")`` -> (state_dict, io, case)."""
-    import json
 
     def load(name: str):
         folder = shared / "goldens" / name
@@ -52,3 +52,51 @@ def open_log_streams():
         streams = [h.stream for h in logger.handlers if type(h) is logging.StreamHandler]
         if any(stream.closed for stream in streams):
             del MMLogger._instance_dict[name]
+
+
+@pytest.fixture(scope="session")
+def shrink_detector():
+    """``shrink_detector(model, channels, steps)``: the config of a detector with thin layers."""
+    width = 16
+
+    def shrink(model: dict, channels: int, steps: int) -> dict:
+        projection, head = model["projection"], model["head"]
+        streams = projection["in_channels"]
+        total = width
+        if isinstance(streams, int):
+            projection.update(in_channels=channels, out_channels=width)
+        else:  # one projection per stream
+            total *= len(streams)
+            parts = [channels // len(streams)] * len(streams)
+            projection.update(in_channels=parts, out_channels=[width] * len(streams))
+        if "max_seq_len" in projection:
+            projection.update(max_seq_len=min(projection["max_seq_len"], steps))
+        if projection["type"] == "SGPProjection":
+            projection.update(mlp_channels=32)
+        if model.get("neck"):
+            model["neck"].update(channels=total)
+        head.update(in_channels=total, feat_channels=width)
+        if head["type"] == "BoundaryMapHead":
+            durations = min(head["num_durations"], steps // 2)
+            head.update(num_steps=steps, num_durations=durations, extractor_channels=width)
+            matching = head["extractor"]["type"] == "BoundaryMatchingExtractor"
+            small = dict(hidden_channels=8, roi_channels=width) if matching else dict(roi_size=4)
+            head["extractor"].update(small)
+        return model
+
+    return shrink
+
+
+@pytest.fixture
+def with_video_scores(tmp_path):
+    """``with_video_scores(options)``: a post-processor that reads scores of the one video "v"."""
+
+    def replace(options: dict) -> dict:
+        if options.get("video_scores"):
+            file = tmp_path / "scores.json"
+            scores = {"class": ["a", "b", "c"], "results": {"v": [0.1, 0.6, 0.3]}}
+            file.write_text(json.dumps(scores))
+            options["video_scores"].update(file=str(file), format="cuhk")
+        return options
+
+    return replace

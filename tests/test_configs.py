@@ -22,10 +22,14 @@ ROOT = Path(__file__).parents[1] / "configs"
 QUICKSTART = sorted(f for f in (ROOT / "quickstart").glob("*.py") if "pretrain" not in f.name)
 ADATAD = sorted((ROOT / "adatad").glob("*.py"))
 LEAVES = QUICKSTART + ADATAD
-ENCODERS = sorted(f for f in (ROOT / "_base_/models").glob("*.py") if "actionformer" not in f.stem)
+ENCODERS = sorted(
+    file
+    for file in (ROOT / "_base_/models").glob("*.py")
+    if not file.stem.startswith(("actionformer", "tridet", "bmn", "gtad"))
+)
 FRAMES, SIZE, WIDTH, MAX_STEPS = 64, 32, 16, 64
 NAME = re.compile(
-    r"(?P<method>[a-z0-9-]+)_(?P<backbone>[a-z0-9-]+)_(?P<head>actionformer)_"
+    r"(?P<method>[a-z0-9-]+)_(?P<backbone>[a-z0-9-]+)_(?P<head>actionformer|tridet|bmn|gtad)_"
     r"(?P<frames>\d+)x(?P<stride>\d+)-(?P<size>\d+)_(?P<epochs>\d+)e_(?P<dataset>[a-z0-9-]+)-rgb"
 )
 # Detector and adapters, published or released; 2e-4 for some adapters on THUMOS14, see below.
@@ -94,16 +98,6 @@ def shrink_encoder(encoder: dict) -> dict:
     return encoder
 
 
-def shrink(model: dict) -> dict:
-    """The same model with thin layers, so that it fits a test."""
-    channels = MODELS.build(shrink_encoder(model["backbone"])).out_channels
-    steps = min(model["projection"]["max_seq_len"], MAX_STEPS)
-    model["projection"].update(in_channels=channels, out_channels=WIDTH, max_seq_len=steps)
-    model["neck"].update(channels=WIDTH)
-    model["head"].update(in_channels=WIDTH, feat_channels=WIDTH)
-    return model
-
-
 def batch(steps: int) -> dict:
     grid = TemporalGrid(origin=0.0, step=0.1, length=steps, duration=steps / 10)
     sample = TADDataSample(metainfo=dict(video_id="v", grid=grid, window_index=0))
@@ -123,24 +117,17 @@ def trained_roles(method: str) -> set[str]:
     return roles
 
 
-def post_processor(cfg: Config, folder: Path):
-    """The config's own, with scores of the one video instead of the classifier's file."""
-    options = cfg.test_evaluator.post_processor.to_dict()
-    if options.get("video_scores"):
-        file = folder / "scores.json"
-        file.write_text(json.dumps({"class": ["a", "b", "c"], "results": {"v": [0.1, 0.6, 0.3]}}))
-        options["video_scores"]["file"] = str(file)
-    return TASK_UTILS.build(options)
-
-
 @mmaction
 @by_name(LEAVES)
-def test_model_trains_and_predicts(file, tmp_path):
+def test_model_trains_and_predicts(file, shrink_detector, with_video_scores):
     cfg = config(file)
-    model = MODELS.build(shrink(cfg.model))
+    steps = FRAMES // cfg.train_dataloader.dataset.get("frames_per_step", 1)
+    channels = MODELS.build(shrink_encoder(cfg.model["backbone"])).out_channels
+    limit = MAX_STEPS if "max_seq_len" in cfg.model["projection"] else steps
+    model = MODELS.build(shrink_detector(cfg.model, channels, limit))
     model.init_weights()
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
-    data = batch(FRAMES // cfg.train_dataloader.dataset.get("frames_per_step", 1))
+    data = batch(steps)
     model.train()
     with optim_wrapper.optim_context(model):
         losses = model(**model.data_preprocessor(data, True), mode="loss")
@@ -155,8 +142,8 @@ def test_model_trains_and_predicts(file, tmp_path):
         (out,) = model(**model.data_preprocessor(data, False), mode="predict")
     found = out.pred_instances
     assert len(found) and found.segments.shape[-1] == 2
-    process = post_processor(cfg, tmp_path)
-    final = process([found], video_id="v", classes=["a", "b", "c"])
+    process = TASK_UTILS.build(with_video_scores(cfg.test_evaluator.post_processor.to_dict()))
+    final = process([found], video_id="v", classes=["a", "b", "c"], duration=steps / 10)
     if process.video_scores is not None:
         assert set(final.labels.tolist()) == {1, 2}
 
@@ -240,18 +227,23 @@ def test_name_says_what_is_inside(file):
             assert (frames, dataset.frame_stride) == (int(name["frames"]), int(name["stride"]))
         else:
             assert (frames // per_step, per_step) == (int(name["frames"]), int(name["stride"]))
-        if dataset.get("classes"):
+        if dataset.get("classes") and "num_classes" in cfg.model.head:
             assert len(dataset.classes) == cfg.model.head.num_classes
     epochs = int(name["epochs"])
     assert cfg.train_cfg.max_epochs == epochs <= cfg.param_scheduler[-1].end
-    projection = cfg.model.projection
-    assert train.window_size // train.get("frames_per_step", 1) <= projection.max_seq_len
+    projection, head = cfg.model.projection, cfg.model.head
+    steps = train.window_size // train.get("frames_per_step", 1)
+    if head.type == "BoundaryMapHead":
+        assert head.num_steps == steps and cfg.test_evaluator.post_processor.video_scores
+        return
+    assert steps <= projection.max_seq_len
     levels = 1 + projection.get("arch", (2, 2, 5))[-1]
-    windows = projection.window
+    attends = projection.type == "ConvTransformerProjection"
+    windows = projection.window if attends else []
     windows = [windows] * levels if isinstance(windows, int) else windows
     for level, window in enumerate(windows):  # what the public codes require
         assert projection.max_seq_len % (max(window - 1, 1) << level) == 0
-    agnostic = cfg.model.head.num_classes == 1
+    agnostic = head.num_classes == 1
     assert agnostic == bool(cfg.test_evaluator.post_processor.get("video_scores"))
     assert agnostic == train.pipeline[-1].get("class_agnostic", False)
 
