@@ -178,9 +178,9 @@ class SubGraphAlignment(ProposalExtractor):
         margin = extend_ratio * (end - start)
         closed = preset == "official" if closed_end is None else closed_end
         last = np.maximum(end - 1, 0) if closed else end
-        anchors = np.stack([start - margin, last + margin], axis=-1)
+        self.anchors = np.stack([start - margin, last + margin], axis=-1)
         self.inner, self.context = (
-            self._sums(align_sample_points(anchors, num_steps, size)) for size in self.sizes
+            self._sums(align_sample_points(self.anchors, num_steps, size)) for size in self.sizes
         )
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:

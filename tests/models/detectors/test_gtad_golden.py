@@ -58,6 +58,7 @@ def test_without_rounding_the_difference_is_small(boundary_map_golden):
 def test_map_and_targets(boundary_map_golden):
     model, io, _ = boundary_map_golden("gtad")
     head = model.head
+    assert_close(torch.tensor(head.extractor.anchors), io["anchors"].reshape(-1, 2))
     assert torch.equal(head.inside, io["valid_mask"])
     assert torch.equal(head.segments * head.inside[..., None], io["proposal_map"])
     boundaries, overlaps = head.get_targets(truth(io))
