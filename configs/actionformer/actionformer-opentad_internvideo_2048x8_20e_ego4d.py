@@ -18,3 +18,5 @@ model = dict(
 train_dataloader = dict(dataset=dict(truncation_margin=0))
 val_dataloader = dict(dataset=dict(sampling="sliding", window_overlap=0))
 test_dataloader = val_dataloader
+val_evaluator = dict(post_processor=dict(clamp_first=True))
+test_evaluator = val_evaluator

@@ -6,7 +6,7 @@ model = dict(
     head=dict(preset="opentad", min_duration=None),
 )
 resized = dict(resize_offset=0, resize_span="duration")
-train_dataloader = dict(dataset=resized)
+train_dataloader = dict(dataset=dict(**resized, min_coverage=0.01))
 val_dataloader = dict(dataset=resized)
 test_dataloader = val_dataloader
 val_evaluator = dict(

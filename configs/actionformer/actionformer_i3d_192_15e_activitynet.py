@@ -7,7 +7,7 @@ _base_ = [
 ]
 model = dict(projection=dict(in_channels=2048))
 resized = dict(resize_offset=0.5, resize_span="features")
-train_dataloader = dict(dataset=resized)
+train_dataloader = dict(dataset=dict(**resized, crop_resized=True, min_coverage=0))
 val_dataloader = dict(dataset=resized)
 test_dataloader = val_dataloader
 val_evaluator = dict(

@@ -51,6 +51,8 @@ class TADDataset(AnnotatedDataset):
         block_list: Videos to leave out: ids, the name of a list in ``BLOCK_LISTS`` or the path of a
             text file with one id per line, see :func:`resolve_block_list`.
         ignore_labels: Labels to leave out.
+        min_coverage: Share of its video that an action must exceed to be trained on; 0.01 on
+            ActivityNet in OpenTAD.
         drop_empty: Leave out items without an action; None does so in training only.
         pipeline: Transforms.
         test_mode: Keep every window, and never replace an item by another.
@@ -84,6 +86,7 @@ class TADDataset(AnnotatedDataset):
         min_visible: float = 0.5,
         block_list: str | Collection[str] = (),
         ignore_labels: Collection[str] = ("Ambiguous",),
+        min_coverage: float = 0.0,
         drop_empty: bool | None = None,
         pipeline: Sequence[dict | Any] = (),
         test_mode: bool = False,
@@ -114,6 +117,7 @@ class TADDataset(AnnotatedDataset):
             classes=classes,
             block_list=block_list,
             ignore_labels=ignore_labels,
+            min_coverage=min_coverage,
             drop_empty=drop_empty,
             pipeline=pipeline,
             test_mode=test_mode,

@@ -57,6 +57,8 @@ class FeatureDataset(AnnotatedDataset):
             stands for: 0 as in OpenTAD and BMN, 0.5 as in ActionFormer.
         resize_span: What the resized steps divide: ``"duration"`` of the video, or ``"features"``,
             the part that they saw, as in ActionFormer.
+        crop_resized: Train on a random part of a resized sample, ``crop_ratio`` of it, as
+            ActionFormer does; its margin is ``resize_offset`` unless given.
         resize_method: ``"linear"`` interpolation, or ``"bmn"``, the mean of three samples.
         length_tolerance: Share of a duration by which features may be longer or shorter than it;
             None does not compare.
@@ -68,6 +70,8 @@ class FeatureDataset(AnnotatedDataset):
         block_list: Videos to leave out: ids, the name of a list in ``BLOCK_LISTS`` or the path of a
             text file with one id per line, see :func:`resolve_block_list`.
         ignore_labels: Labels to leave out.
+        min_coverage: Share of its video that an action must exceed to be trained on; 0.01 on
+            ActivityNet in OpenTAD.
         drop_empty: Leave out items without an action; None does so in training only.
         pipeline: Transforms. Defaults to opening, sampling and packing.
         test_mode: Keep every window, and never replace an item by another.
@@ -97,6 +101,7 @@ class FeatureDataset(AnnotatedDataset):
         truncation_margin: float | None = None,
         resize_offset: float = 0.0,
         resize_span: str = "duration",
+        crop_resized: bool = False,
         resize_method: str = "linear",
         length_tolerance: float | None = 0.1,
         data_root: str = "",
@@ -105,6 +110,7 @@ class FeatureDataset(AnnotatedDataset):
         classes: Sequence[str] | None = None,
         block_list: str | Collection[str] = (),
         ignore_labels: Collection[str] = ("Ambiguous",),
+        min_coverage: float = 0.0,
         drop_empty: bool | None = None,
         pipeline: Sequence[dict | Any] = _PIPELINE,
         test_mode: bool = False,
@@ -130,6 +136,7 @@ class FeatureDataset(AnnotatedDataset):
             truncation_margin=truncation_margin,
             resize_offset=resize_offset,
             resize_span=resize_span,
+            crop_resized=crop_resized,
             resize_method=resize_method,
             length_tolerance=length_tolerance,
         )
@@ -142,6 +149,7 @@ class FeatureDataset(AnnotatedDataset):
             classes=classes,
             block_list=block_list,
             ignore_labels=ignore_labels,
+            min_coverage=min_coverage,
             drop_empty=drop_empty,
             pipeline=pipeline,
             test_mode=test_mode,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,13 @@ def check_lengths(lengths: Mapping[str, Any], window_overlap: float, test_mode: 
 def trainable(record: VideoRecord) -> list[tuple[float, float, str]]:
     """The segments of a video that can be trained on: those that last."""
     return [segment for segment in record.segments if segment[1] > segment[0]]
+
+
+def long_enough(record: VideoRecord, min_coverage: float) -> VideoRecord:
+    """A record without the segments that last no more than this share of their video."""
+    shortest = min_coverage * record.duration
+    segments = [segment for segment in record.segments if segment[1] - segment[0] > shortest]
+    return replace(record, segments=segments)
 
 
 def ground_truth(records: Sequence[VideoRecord]) -> dict[str, dict]:

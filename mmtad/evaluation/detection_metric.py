@@ -119,7 +119,9 @@ class DetectionMetric(BaseMetric):
             data_batch: Not used.
             data_samples: ``TADDataSample.to_dict()`` of each window: ``video_id``, ``window_index``
                 (0 if absent), ``pred_instances`` (``InstanceData`` or dict: ``segments`` [N, 2] in
-                seconds, ``scores`` [N], ``labels`` [N]), ``error`` if the window could not be read.
+                seconds, ``scores`` [N], ``labels`` [N]), ``error`` if the window could not be read,
+                ``duration`` of the video in seconds, which limits its detections; absent, the
+                dataset's.
 
         Raises:
             ValueError: If a sample has no predictions, or they are not finite or reversed.
@@ -129,6 +131,7 @@ class DetectionMetric(BaseMetric):
                 "video_id": sample["video_id"],
                 "window_index": int(sample.get("window_index", 0)),
                 "error": sample.get("error"),
+                "duration": sample.get("duration"),
             }
             if entry["error"] is None:
                 entry |= read_predictions(sample)
@@ -179,23 +182,21 @@ class DetectionMetric(BaseMetric):
             videos = track(windows, description="post-processing videos", transient=True)
         detections: Results = {}
         for video in videos:
+            entries = [e for _, e in sorted(windows[video].items()) if e["error"] is None]
             readable = [
                 InstanceData(**{key: entry[key] for key in ("segments", "scores", "labels")})
-                for _, entry in sorted(windows[video].items())
-                if entry["error"] is None
+                for entry in entries
             ]
             if not readable:
                 detections[video] = []
                 continue
+            duration = entries[0].get("duration")
+            if duration is None:
+                duration = self._dataset_videos().get(video, {}).get("duration")
             if post_processor is None:
-                final = join_windows(readable)
+                final = join_windows(readable, duration)
             else:
-                final = post_processor(
-                    readable,
-                    video_id=video,
-                    classes=classes,
-                    duration=self._dataset_videos().get(video, {}).get("duration"),
-                )
+                final = post_processor(readable, video_id=video, classes=classes, duration=duration)
             detections[video] = to_results(final, classes, video)
         return detections
 

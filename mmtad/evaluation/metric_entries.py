@@ -67,9 +67,11 @@ def report_errors(windows: Mapping[str, Mapping[int, dict[str, Any]]]) -> None:
         )
 
 
-def join_windows(windows: Sequence[InstanceData]) -> InstanceData:
-    """All predictions of a video by falling score."""
+def join_windows(windows: Sequence[InstanceData], duration: float | None = None) -> InstanceData:
+    """All predictions of a video by falling score, within its duration in seconds if known."""
     joined = InstanceData.cat(list(windows))
+    if duration is not None:
+        joined.segments = joined.segments.clamp(min=0, max=duration)
     return joined[torch.argsort(joined.scores, descending=True, stable=True)]
 
 

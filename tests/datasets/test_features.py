@@ -82,6 +82,45 @@ def test_training_sample(build):
     assert padded["inputs"].shape == (3, 64) and not padded["inputs"][:, count:].any()
 
 
+@pytest.mark.parametrize("offset", [0.0, 0.5])
+def test_a_part_of_a_resized_sample(build, offset):
+    options = dict(sampling="resize", window_size=128, resize_offset=offset, drop_empty=False)
+    whole = build(**options)[0]
+    dataset = build(**options, crop_resized=True, crop_ratio=(0.5, 0.6))
+    counts = set()
+    for epoch in range(20):
+        dataset.set_epoch(epoch)
+        part = dataset[0]
+        count = int(part["masks"].sum())
+        counts.add(count)
+        assert 64 <= count <= 77 and part["masks"][:count].all()
+        grid, full = (x["data_samples"].grid for x in (part, whole))
+        start = round((grid.origin - full.origin) / full.step)
+        assert grid.origin == pytest.approx(full.origin + start * full.step)
+        assert torch.equal(part["inputs"][:, :count], whole["inputs"][:, start : start + count])
+        assert not part["inputs"][:, count:].any()
+        truth, all_of_it = (x["data_samples"].gt_instances for x in (part, whole))
+        known = dict(zip(all_of_it.labels.tolist(), all_of_it.segments - start, strict=True))
+        assert len(truth.labels)
+        for label, segment in zip(truth.labels.tolist(), truth.segments, strict=True):
+            expected = known[label].clamp(-offset, count + offset)
+            torch.testing.assert_close(segment, expected, rtol=0, atol=1e-4)
+            length = expected[1] - expected[0]
+            assert length >= 0.5 * (known[label][1] - known[label][0]) - 1e-4
+    assert len(counts) > 5
+    tested = build(**options, crop_resized=True, test_mode=True)[0]
+    assert tested["masks"].all()
+
+
+def test_short_actions_are_left_out_of_training(build):
+    truth = build(sampling="whole", window_size=0, min_coverage=0.08)[0]["data_samples"]
+    assert truth.gt_instances.labels.tolist() == [2]  # 2 of 20 seconds, not 1.5
+    dataset = build(sampling="whole", window_size=0, min_coverage=0.08, test_mode=True)
+    assert len(dataset.metainfo["ground_truth"]["database"]["v0"]["annotations"]) == 2
+    with pytest.raises(ValueError, match="min_coverage.*1.5"):
+        build(min_coverage=1.5)
+
+
 def test_two_labels_of_one_segment_are_kept_and_repetitions_dropped(build):
     truth = build(sampling="whole")[1]["data_samples"].gt_instances
     assert truth.labels.tolist() == [0, 1]

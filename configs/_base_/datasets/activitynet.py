@@ -22,7 +22,8 @@ train_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type="DefaultSampler", shuffle=True),
     collate_fn=dict(type="pseudo_collate"),
-    dataset=dict(**common, subset="training"),
+    # OpenTAD does not train on actions below 1 % of their video.
+    dataset=dict(**common, subset="training", min_coverage=0.01),
 )
 val_dataloader = dict(
     batch_size=4,

@@ -17,7 +17,13 @@ class_agnostic_pipeline = _base_.feature_pipeline[:-1] + [
     dict(type="PackTADInputs", class_agnostic=True)
 ]
 train_dataloader = dict(
-    dataset=dict(_delete_=True, **feature_set, subset="training", pipeline=class_agnostic_pipeline)
+    dataset=dict(
+        _delete_=True,
+        **feature_set,
+        subset="training",
+        min_coverage=0.01,  # OpenTAD does not train on shorter actions
+        pipeline=class_agnostic_pipeline,
+    )
 )
 val_dataloader = dict(
     batch_size=16,

@@ -37,6 +37,7 @@ val_evaluator = dict(
         pre_nms_topk=5000,
         nms=dict(type="soft_nms", sigma=2.0, min_score=0.001),
         max_per_video=2000,
+        clamp_first=True,  # windows that slide, in OpenTAD
     ),
 )
 test_evaluator = val_evaluator

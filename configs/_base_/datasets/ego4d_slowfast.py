@@ -19,3 +19,5 @@ val_dataloader = dict(
     dataset=dict(_delete_=True, **feature_set, subset="val", sampling="whole", test_mode=True)
 )
 test_dataloader = val_dataloader
+val_evaluator = dict(post_processor=dict(clamp_first=False))
+test_evaluator = val_evaluator

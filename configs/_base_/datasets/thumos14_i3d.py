@@ -28,3 +28,5 @@ val_dataloader = dict(
     )
 )
 test_dataloader = val_dataloader
+val_evaluator = dict(post_processor=dict(clamp_first=False))
+test_evaluator = val_evaluator

@@ -5,6 +5,7 @@ post_processor = dict(
     nms=dict(type="soft_nms", sigma=0.3, min_score=0.0001, class_agnostic=True),
     voting=dict(iou_threshold=0.95),
     max_per_video=200,
+    clamp_first=True,
     video_scores=dict(
         file="data/thumos14/classifiers/uNet_test.npy",
         format="untrimmednet",

@@ -1,6 +1,7 @@
 """Opening the features of a video and choosing the window of a sample."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,8 @@ class SampleFeatures(Transform):
             results["features"] = _RESIZE[results["resize_method"]](features, size)
             results["masks"] = np.ones(size, bool)
             results["grid"] = resize_grid(results, sequence.length)
+            if results["crop_resized"] and not results["test_mode"]:
+                return self._crop_resized(results)
             return self._reduce_ground_truth(results, None)
         steps = steps_left(results, sequence.length)
         start, count = self._window(results, steps)
@@ -114,6 +117,29 @@ class SampleFeatures(Transform):
         results["window_start"] = start
         results["grid"] = window_grid(results, start, length)
         return self._reduce_ground_truth(results, window_seconds(results, start, count, steps))
+
+    def _crop_resized(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Keep a random part of a resized sample, padded to its old length."""
+        grid, size = results["grid"], results["window_size"]
+        margin = results["truncation_margin"]
+        margin = results["resize_offset"] if margin is None else margin
+        start, count = random_truncation(
+            grid.to_grid(torch.from_numpy(results["gt_segments"])).numpy(),
+            size,
+            size,
+            results["rng"],
+            crop_ratio=results["crop_ratio"],
+            threshold=results["min_visible"],
+            trials=self.trials,
+            offset=margin,
+        )
+        kept = np.zeros_like(results["features"])
+        kept[:, :count] = results["features"][:, start : start + count]
+        results["features"], results["masks"] = kept, np.arange(size) < count
+        origin = grid.origin + start * grid.step
+        results["grid"] = replace(grid, origin=origin)
+        seen = origin - margin * grid.step, origin + (count + margin) * grid.step
+        return self._reduce_ground_truth(results, seen)
 
     def _window(self, results: dict[str, Any], length: int) -> tuple[int, int]:
         """Start and number of steps."""

@@ -18,7 +18,8 @@ class TADDetector(BaseModel):
 
     Inputs pass ``backbone`` (frames to features), ``projection`` (features to a pyramid), ``neck``
     and ``head``; all but the head may be missing. Everything inside works in grid units;
-    predictions leave in seconds.
+    predictions leave in seconds. They may reach beyond the video: post-processing limits them to
+    it, after the suppression as public code does (see :class:`DetectionPostProcessor`).
 
     Args:
         head: Config of the head.
@@ -143,15 +144,15 @@ class TADDetector(BaseModel):
             data_samples: With ``grid`` in their metainfo.
 
         Returns:
-            The samples, now with ``pred_instances``: ``segments`` in seconds within [0, duration],
-            ``scores``, ``labels``.
+            The samples, now with ``pred_instances``: ``segments`` in seconds, not yet limited to
+            the video, ``scores``, ``labels``.
         """
         features, level_masks = self.extract_features(inputs, masks)
         for sample, found in zip(
             data_samples, self.head.predict(features, level_masks), strict=True
         ):
             sample.pred_instances = InstanceData(
-                segments=sample.grid.to_seconds(found.segments),
+                segments=sample.grid.to_seconds(found.segments, clamp=False),
                 scores=found.scores,
                 labels=found.labels,
             )

@@ -26,6 +26,7 @@ def sample(tmp_path):
             resize_offset=0.0,
             resize_span="duration",
             resize_method="linear",
+            crop_resized=False,
             length_tolerance=0.1,
             video_id="vid",
             duration=50.0,
