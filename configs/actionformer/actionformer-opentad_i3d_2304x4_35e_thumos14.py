@@ -6,5 +6,7 @@ model = dict(
     head=dict(preset="opentad"),
 )
 train_dataloader = dict(dataset=dict(truncation_margin=0))
+val_dataloader = dict(dataset=dict(block_list="thumos14_211"))
+test_dataloader = val_dataloader
 val_evaluator = dict(post_processor=dict(pre_nms_topk=2000, max_per_video=2000))
 test_evaluator = val_evaluator

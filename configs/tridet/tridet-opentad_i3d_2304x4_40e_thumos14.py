@@ -6,3 +6,5 @@ model = dict(
     head=dict(preset="opentad"),
 )
 train_dataloader = dict(dataset=dict(truncation_margin=0))
+val_dataloader = dict(dataset=dict(block_list="thumos14_211"))
+test_dataloader = val_dataloader

@@ -75,3 +75,21 @@ def test_a_leaf_changes_the_window(tmp_path):
     cfg = Config.fromfile(tmp_path / "leaf.py")
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         assert (loader.dataset.window_size, loader.dataset.resize_offset) == (128, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("leaf", "videos"),
+    [
+        ("actionformer/actionformer_i3d_2304x4_35e_thumos14.py", 212),
+        ("tridet/tridet_i3d_2304x4_40e_thumos14.py", 212),
+        ("actionformer/actionformer-opentad_i3d_2304x4_35e_thumos14.py", 211),
+        ("tridet/tridet-opentad_i3d_2304x4_40e_thumos14.py", 211),
+        ("gtad/gtad_tsn_256x5_8e_thumos14.py", 211),
+        ("bmn/bmn_i3d_128x4_8e_thumos14.py", 211),
+        ("adatad/adatad_videomae-s_actionformer_768x4-160_60e_thumos14-rgb.py", 211),
+    ],
+)
+def test_a_config_evaluates_on_the_videos_of_its_published_number(leaf, videos):
+    cfg = Config.fromfile(FOLDER.parents[1] / leaf)
+    for loader in (cfg.val_dataloader, cfg.test_dataloader):
+        assert loader.dataset.block_list == f"thumos14_{videos}"

@@ -7,8 +7,8 @@ tables of G-TAD and AFSD and the JSON of G-TAD, R-C3D, DETAD and RTD-Action give
 a file that does by --video-info, or the folder of the videos by --videos.
 
 Test videos that the field leaves out stay in the file; configs leave them out by block_list
-(thumos14_213, thumos14_212, thumos14_210: how many remain). Ambiguous stays too: training and
-evaluation ignore it by default, and the evaluation of the THUMOS toolkit needs it.
+(thumos14_213, _212, _211, _210: how many remain). Ambiguous stays too: training and evaluation
+ignore it by default, and the evaluation of the THUMOS toolkit needs it.
 """
 
 import sys

@@ -56,8 +56,7 @@ val_dataloader = dict(
         subset="Test",
         sampling="sliding",
         window_overlap=0.5,
-        # The field leaves three out: wrong annotations in two, nothing but Ambiguous in the third.
-        block_list="thumos14_210",
+        block_list="thumos14_211",  # the videos of OpenTAD's annotation, also for AdaTAD
         test_mode=True,
     ),
 )

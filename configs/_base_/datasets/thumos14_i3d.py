@@ -23,7 +23,7 @@ val_dataloader = dict(
         **feature_set,
         subset="Test",
         sampling="whole",
-        block_list="thumos14_210",
+        block_list="thumos14_212",  # the videos of ActionFormer's annotation, also for TriDet
         test_mode=True,
     )
 )

@@ -6,6 +6,9 @@ train_dataloader = dict(
     dataset=dict(sampling="sliding", window_size=256, window_overlap=0.25, min_visible=0.75),
 )
 val_dataloader = dict(
-    batch_size=16, dataset=dict(sampling="sliding", window_size=256, window_overlap=0.5)
+    batch_size=16,
+    dataset=dict(
+        sampling="sliding", window_size=256, window_overlap=0.5, block_list="thumos14_211"
+    ),
 )
 test_dataloader = val_dataloader
