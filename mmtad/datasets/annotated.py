@@ -19,7 +19,7 @@ from .annotations import (
     select_subset,
 )
 from .block_lists import resolve_block_list
-from .items import ground_truth, long_enough, trainable
+from .items import drop_short, ground_truth, trainable
 from .transforms.loading import VideoReadError
 from .worker_state import SampleClock, SharedFlags
 
@@ -150,8 +150,6 @@ class AnnotatedDataset(BaseDataset):
     def load_data_list(self) -> list[dict]:
         """Read, check and filter the annotation; one dict per item."""
         records, classes = self.read_records()
-        if self.min_coverage and not self.test_mode:
-            records = [long_enough(record, self.min_coverage) for record in records]
         if self.drop_empty:
             records = [record for record in records if trainable(record)]
         sources = self.find_sources(records)
@@ -179,6 +177,8 @@ class AnnotatedDataset(BaseDataset):
     ) -> tuple[list[VideoRecord], list[str]]:
         """The annotated videos of the subset, without blocked ones, and the class names.
 
+        In training their actions are those above ``min_coverage``.
+
         Args:
             problems: Filled with what had to be mended in them, instead of logging it.
         """
@@ -193,6 +193,8 @@ class AnnotatedDataset(BaseDataset):
         classes = self._classes or self._metainfo.get("classes")
         classes = list(classes or collect_labels(database, self.ignore_labels))
         records = parse_videos(chosen, classes, self.ignore_labels, name, self.probe, problems)
+        if self.min_coverage and not self.test_mode:
+            records = drop_short(records, self.min_coverage, problems)
         if not records:
             raise ValueError(
                 f"no video is left of the {len(database)} in {name} after the subset "

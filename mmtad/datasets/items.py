@@ -51,11 +51,32 @@ def trainable(record: VideoRecord) -> list[tuple[float, float, str]]:
     return [segment for segment in record.segments if segment[1] > segment[0]]
 
 
-def long_enough(record: VideoRecord, min_coverage: float) -> VideoRecord:
-    """A record without the segments that last no more than this share of their video."""
-    shortest = min_coverage * record.duration
-    segments = [segment for segment in record.segments if segment[1] - segment[0] > shortest]
-    return replace(record, segments=segments)
+def drop_short(
+    records: Sequence[VideoRecord], min_coverage: float, problems: dict[str, str] | None = None
+) -> list[VideoRecord]:
+    """Leave out the segments that last no more than a share of their video.
+
+    Args:
+        records: Annotated videos; they stay as they are.
+        min_coverage: The share.
+        problems: Told under ``short`` how many segments with a length were left out.
+    """
+    kept, short = [], []
+    for record in records:
+        least = min_coverage * record.duration
+        segments = [one for one in record.segments if one[1] - one[0] > least]
+        short += [
+            f"{end - start:.2f} s of {record.duration:.2f} s in video {record.video_id!r}"
+            for start, end, _ in trainable(record)
+            if end - start <= least
+        ]
+        kept.append(replace(record, segments=segments))
+    if short and problems is not None:
+        problems["short"] = (
+            f"{len(short)} no longer than {min_coverage:g} of their video (left out of training by "
+            f"min_coverage), first {short[0]}"
+        )
+    return kept
 
 
 def ground_truth(records: Sequence[VideoRecord]) -> dict[str, dict]:

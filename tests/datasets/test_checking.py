@@ -177,3 +177,18 @@ def test_raw_videos(videos, database, train_pipeline):
 def test_other_datasets_are_left_alone():
     report = check_dataset(dict(type=BaseDataset, ann_file=""), "train")
     assert texts(report, NOTE)[0].startswith("a BaseDataset is not checked")
+
+
+def test_actions_too_short_for_training_are_not_counted(config):
+    """`min_coverage` drops video a: the windows that follow are those of b and c."""
+    config["database"]["a"]["annotations"] = [dict(segment=[9, 10], label="run")]
+    for name in "bc":
+        config["database"][name]["annotations"] = [dict(segment=[12, 18], label="jump")]
+    config.update(sampling="sliding", min_coverage=0.1, min_visible=1.0)
+    report = check_dataset(config, "train")
+    assert (report.facts["videos"], report.facts["instances"]) == (2, 2)
+    assert report.facts["never shown"] == 0 and not texts(report, HARM)
+    assert texts(report, NOTE)[0] == (
+        "annotation: 1 no longer than 0.1 of their video (left out of training by min_coverage), "
+        "first 1.00 s of 20.00 s in video 'a'"
+    )
