@@ -45,7 +45,11 @@ def align_points(
 
 
 def align_sample_points(
-    segments: np.ndarray, num_steps: int, output_size: int, sampling_ratio: int = 0
+    segments: np.ndarray,
+    num_steps: int,
+    output_size: int,
+    sampling_ratio: int = 0,
+    open_end: bool = False,
 ) -> SamplePoints:
     """Where the bins of constant segments read, for sums whose table is made once.
 
@@ -54,6 +58,8 @@ def align_sample_points(
         num_steps: Steps T.
         output_size: Bins P of a segment, which become points.
         sampling_ratio: See :func:`roi_align1d`.
+        open_end: Positions after the last step fade into a step of zeros, as if padding followed.
+            Otherwise they read the last step.
 
     Returns:
         Points of M cells.
@@ -63,10 +69,12 @@ def align_sample_points(
     counts = np.full_like(length, sampling_ratio) if sampling_ratio else -(-length // output_size)
     index = np.arange(int(counts.max(initial=1)))
     bins = np.arange(output_size)
-    lower, upper, of_lower, of_upper = align_points(start, length, counts, bins, index, num_steps)
+    lower, upper, of_lower, of_upper = align_points(
+        start, length, counts, bins, index, num_steps + open_end
+    )
     entries = []
     for steps, weights in ((lower, of_lower), (upper, of_upper)):
-        cell, point, position = np.nonzero(weights)
+        cell, point, position = np.nonzero(weights * (steps < num_steps))
         chosen = (cell, point, position)
         entries.append((cell, point, steps[chosen].astype(np.int64), weights[chosen]))
     cells, points, positions, shares = (

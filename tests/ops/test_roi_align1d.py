@@ -98,6 +98,17 @@ def test_constant_segments_become_sums():
     assert_close(ours, roi_align1d(feature, segments.expand(2, -1, -1), 4))
 
 
+def test_an_open_end_is_padding_that_follows():
+    feature = torch.randn(1, 5, 9)
+    segments = torch.tensor([[-1.5, 4.5], [0.0, 9.0], [7.5, 9.5], [8.0, 14.0]])
+    sums = align_sample_points(segments.numpy(), 9, 4, open_end=True).sampling()
+    ours = sums(feature.transpose(1, 2)).unflatten(1, (4, 4)).transpose(2, 3)
+    for zeros in (1, 20):
+        padded = torch.nn.functional.pad(feature, (0, zeros))
+        assert_close(ours, roi_align1d(padded, segments[None], 4))
+    assert not torch.allclose(ours, roi_align1d(feature, segments[None], 4))
+
+
 def test_wrong_arguments_are_named():
     feature = torch.zeros(2, 3, 6)
     with pytest.raises(ValueError, match=r"B=2, or \[M, 2\] with a batch_index; got \(5, 2\)"):

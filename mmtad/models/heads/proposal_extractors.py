@@ -132,7 +132,9 @@ class SubGraphAlignment(ProposalExtractor):
     :class:`~mmtad.models.layers.GCNeXt`, the enlarged proposal is cut into ``roi_size`` bins of the
     features and ``context_size`` bins of the mean over each step's k neighbours in feature space,
     both by 1-D RoI align; a 1x1 convolution with ReLU maps all bins of a proposal together.
-    Alignment and convolution are done by :func:`~mmtad.ops.sparse_sum.sampled_projection`.
+    Alignment and convolution are done by :func:`~mmtad.ops.sparse_sum.sampled_projection`. Within a
+    step behind the last one the public codes read it in full, unless padding follows; ours fades to
+    zero in either case.
 
     Args:
         in_channels: Channels C_in of the features.
@@ -180,7 +182,10 @@ class SubGraphAlignment(ProposalExtractor):
         last = np.maximum(end - 1, 0) if closed else end
         self.anchors = np.stack([start - margin, last + margin], axis=-1)
         self.inner, self.context = (
-            self._sums(align_sample_points(self.anchors, num_steps, size)) for size in self.sizes
+            self._sums(
+                align_sample_points(self.anchors, num_steps, size, open_end=self.isolate_padding)
+            )
+            for size in self.sizes
         )
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
