@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from mmtad.registry import MODELS
 
+from ..layers.channels_last import FastLinear
 from ..layers.linear import is_plain_linear
 
 
@@ -49,7 +50,7 @@ class LowRankUpdate(nn.Module):
         return F.linear(hidden, self.up_proj.to(hidden.dtype))
 
 
-class LoRALinear(nn.Linear):
+class LoRALinear(FastLinear):
     """A linear layer with a child ``adapter`` whose output it adds."""
 
     def forward(self, x: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mmtad.registry import MODELS
 
+from ..layers.channels_last import linear
 from .plain import PlainAdapter
 
 
@@ -101,7 +102,7 @@ class TIA(PlainAdapter):
         mixed = depthwise_conv(
             context, self.dwconv.weight, self.dwconv.bias, self.dilation, padding
         )
-        mixed = F.linear(mixed, self.conv.weight.squeeze(-1), self.conv.bias)
+        mixed = linear(mixed, self.conv.weight.squeeze(-1), self.conv.bias)
         return hidden + mixed if self.inner_residual else mixed
 
 

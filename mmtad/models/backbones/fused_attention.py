@@ -6,6 +6,8 @@ import torch.nn.functional as F
 from mmaction.models.backbones.vit_mae import Attention
 from torch import Tensor, cat, nn, stack, zeros_like
 
+from ..layers.channels_last import linear
+
 
 class FusedAttention(Attention):
     """MMAction2's attention without the L x L matrix in memory; parameters and result are equal.
@@ -32,7 +34,7 @@ class FusedAttention(Attention):
         if not hasattr(self, "q_bias"):
             return self.qkv(x)
         bias = cat((self.q_bias, zeros_like(self.v_bias), self.v_bias))
-        out = F.linear(x, self.qkv.weight, bias)
+        out = linear(x, self.qkv.weight, bias)
         # The layer's own forward, which would add LoRA's update, is not called here.
         return out + self.qkv.adapter(x).to(out.dtype) if hasattr(self.qkv, "adapter") else out
 

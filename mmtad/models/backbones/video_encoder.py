@@ -11,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from mmtad.registry import MODELS, WEIGHT_INITIALIZERS
 
+from ..layers.linear import speed_up_linear
 from .adapted_block import AdaptedBlock
 from .assembly import (
     build_backbone,
@@ -129,6 +130,7 @@ class VideoEncoder(BaseModule):
         self.adapted = [] if adapter is None else choose_blocks(wanted, count)
         self.coupling: set[int] = set()  # blocks that mix clips
         self.after = [self._adapt(i, adapter) for i in range(count)]
+        speed_up_linear(self)
         if self.frozen_dtype is not None:
             halve_frozen(self.backbone, self.frozen_dtype)
 

@@ -12,13 +12,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+ONEDNN = torch.backends.mkldnn.is_available()
+
 
 def _by_onednn(x: Tensor) -> bool:
     return (
         x.device.type == "cpu"
         and x.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
-        and torch.backends.mkldnn.is_available()
+        and ONEDNN
         and x.numel() > 0
     )
 
@@ -112,62 +114,104 @@ def _weight_gradient(tokens: Tensor, grad: Tensor, taps: int, dilation: int) -> 
     """
     length, steps = grad.shape[1], grad.shape[0] * grad.shape[1]
     rows = tokens.reshape(1, steps, -1)
-    point = tokens.new_empty(grad.shape[2], tokens.shape[2], 1, 1)  # only its shape is read
     products = []
     for tap in range(taps):
-        shift = (tap - taps // 2) * dilation
-        seen, kept = rows, grad
+        shift = (2 * tap - taps + 1) * dilation // 2
         if abs(shift) >= length:
-            products.append(point.new_zeros(point.shape[:2]))
+            products.append(rows.new_zeros(grad.shape[2], rows.shape[2]))
             continue
+        seen, kept = rows, grad
         if shift:
             kept = grad.clone()
             (kept[:, length - shift :] if shift > 0 else kept[:, :-shift]).zero_()
             seen = rows[:, max(shift, 0) : steps + min(shift, 0)]
         kept = kept.reshape(1, steps, -1)[:, max(-shift, 0) : steps - max(shift, 0)]
-        gradients = torch.ops.aten.convolution_backward(
-            _image(kept),
-            _image(seen),
-            point,
-            None,
-            stride=(1, 1),
-            padding=(0, 0),
-            dilation=(1, 1),
-            transposed=False,
-            output_padding=(0, 0),
-            groups=1,
-            output_mask=(False, True, False),
-        )
-        products.append(gradients[1].flatten(1))
+        products.append(_products(seen, kept))
     return torch.stack(products, dim=-1)
+
+
+def _products(rows: Tensor, grad: Tensor) -> Tensor:
+    """Sum over rows of the outer products of ``[1, R, C_out]`` and ``[1, R, C_in]``."""
+    point = rows.new_empty(grad.shape[2], rows.shape[2], 1, 1)  # only its shape is read
+    gradients = torch.ops.aten.convolution_backward(
+        _image(grad),
+        _image(rows),
+        point,
+        None,
+        stride=(1, 1),
+        padding=(0, 0),
+        dilation=(1, 1),
+        transposed=False,
+        output_padding=(0, 0),
+        groups=1,
+        output_mask=(False, True, False),
+    )
+    return gradients[1].flatten(1)
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``torch.nn.functional.linear``.
 
     Args:
-        x: ``[B, T, C_in]``.
+        x: ``[..., C_in]``.
         weight: ``[C_out, C_in]``.
         bias: ``[C_out]`` or None.
 
     Returns:
-        ``[B, T, C_out]``.
+        ``[..., C_out]``.
     """
     # With one thread PyTorch does not take oneDNN for kernels of one step.
-    if not _by_onednn(x) or torch.get_num_threads() == 1:
+    if not _by_onednn(x) or weight.dtype != x.dtype or torch.get_num_threads() == 1:
         return F.linear(x, weight, bias)
-    return conv1d(x.transpose(1, 2), weight[..., None], bias).transpose(1, 2)
+    return _PointwiseConv.apply(x, weight, bias)
 
 
-class Linear(nn.Linear):
-    """Linear layer over the channels of ``[B, T, C]``; its bias starts at zero."""
+class _PointwiseConv(torch.autograd.Function):
+    """A linear layer as a convolution of one step over all rows; keeps only what gradients need."""
+
+    @staticmethod
+    def forward(ctx, x, weight, bias):
+        needs_x, needs_weight = ctx.needs_input_grad[:2]
+        ctx.save_for_backward(x if needs_weight else None, weight if needs_x else None)
+        ctx.shape = weight.shape
+        return _PointwiseConv.multiply(x, weight, bias)
+
+    @staticmethod
+    def multiply(x, weight, bias):
+        """``[..., C_in]`` to ``[..., C_out]``."""
+        rows = x.reshape(1, -1, x.shape[-1])
+        out = F.conv2d(_image(rows), weight[..., None, None], bias)
+        return out.squeeze(2).transpose(1, 2).reshape(*x.shape[:-1], -1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        x, weight = ctx.saved_tensors
+        of_x = of_weight = of_bias = None
+        if ctx.needs_input_grad[0]:
+            of_x = _PointwiseConv.multiply(grad, weight.t(), None)
+        if ctx.needs_input_grad[1]:
+            of_weight = _products(
+                x.reshape(1, -1, x.shape[-1]), grad.reshape(1, -1, grad.shape[-1])
+            )
+        if ctx.needs_input_grad[2]:
+            of_bias = grad.reshape(-1, grad.shape[-1]).sum(0)
+        return of_x, of_weight, of_bias
+
+
+class FastLinear(nn.Linear):
+    """``torch.nn.Linear`` by :func:`linear`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layer: ``[..., C_in]`` to ``[..., C_out]``."""
+        return linear(x, self.weight, self.bias)
+
+
+class Linear(FastLinear):
+    """Linear layer whose bias starts at zero."""
 
     def reset_parameters(self) -> None:
         """PyTorch's own weights, and a bias of zero."""
         super().reset_parameters()
         if self.bias is not None:
             nn.init.zeros_(self.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply the layer: ``[B, T, C_in]`` to ``[B, T, C_out]``."""
-        return linear(x, self.weight, self.bias)

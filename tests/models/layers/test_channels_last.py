@@ -30,6 +30,7 @@ def gradients(function, x, *parameters):
         (2, 40, 3, dict()),
         (1, 2, 7, dict(padding=3)),
         (2, 1, 3, dict(padding=1)),
+        (2, 40, 4, dict(padding=3, dilation=2)),
     ],
 )
 def test_conv1d(batch, length, taps, options, last):
@@ -56,6 +57,35 @@ def test_conv1d_without_gradient_of_the_input():
     (own,) = torch.autograd.grad(conv1d(x, weight, padding=1).square().sum(), weight)
     (other,) = torch.autograd.grad(F.conv1d(x, weight, padding=1).square().sum(), weight)
     assert_close(own, other, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("trained", [True, False])
+@pytest.mark.parametrize("shape", [(30, 8), (2, 30, 8), (2, 3, 5, 4, 8), (8,)])
+def test_linear_of_any_rank(shape, trained):
+    torch.manual_seed(0)
+    x = torch.randn(shape, requires_grad=True)
+    weight = torch.randn(5, 8, requires_grad=trained)
+    bias = torch.randn(5, requires_grad=trained)
+    leaves = [x, weight, bias] if trained else [x]
+    results = []
+    for function in (linear, F.linear):
+        out = function(x, weight, bias)
+        scale = torch.linspace(-1, 1, out.numel()).view(out.shape)
+        results.append((out.detach(), torch.autograd.grad((out * scale).sum(), leaves)))
+    assert_close(*results, **TOL)
+
+
+def test_linear_keeps_its_input_for_trained_weights_only():
+    def kept(trained: bool) -> int:
+        sizes = []
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda t: sizes.append(t.numel()) or t, lambda t: t
+        ):
+            x = torch.randn(2, 30, 8, requires_grad=True)
+            linear(x, torch.randn(5, 8, requires_grad=trained))
+        return sum(sizes)
+
+    assert (kept(False), kept(True)) == (40, 40 + 480)
 
 
 def test_linear():
