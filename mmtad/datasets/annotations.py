@@ -4,6 +4,7 @@ import gzip
 import json
 import logging
 import math
+import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,7 +56,7 @@ def read_database(ann_file: str | Path) -> dict[str, dict]:
     try:
         with opener(path, "rt", encoding="utf-8") as file:
             content = json.load(file)
-    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
         raise ValueError(f"the annotation file {path} is not valid JSON: {error}") from error
     if not isinstance(content, dict) or "database" not in content:
         keys = sorted(content) if isinstance(content, dict) else type(content).__name__

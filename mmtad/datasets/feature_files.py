@@ -46,10 +46,7 @@ def open_array(path: str, video_id: str, key: str | None = None, shared: bool = 
         content = _open_shared(path) if shared else _open(path)
         if not _is_container(content):
             if shared:
-                raise FeatureReadError(
-                    f"the feature file {path} holds one array instead of one per video; put "
-                    "{video_id} in its name if there is a file per video"
-                )
+                raise FeatureReadError(_one_array(path))
             return content
         return _choose(content, path, video_id, key, shared)
 
@@ -66,12 +63,12 @@ def missing_from(path: str, video_ids: list[str]) -> list[str]:
     """Ids that a file of all videos lacks.
 
     Raises:
-        FeatureReadError: If the file cannot be read.
+        FeatureReadError: If the file cannot be read or holds a single array.
     """
     with _errors(path):
         content = _open_shared(path)
         if not _is_container(content):
-            return video_ids
+            raise FeatureReadError(_one_array(path))
         names = set(content)
     return [one for one in video_ids if not names.intersection(_names_of(one))]
 
@@ -133,9 +130,15 @@ def _open_npy(path: str) -> Any:
 
 def _open_pt(path: str) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except RuntimeError:  # the format of torch before 1.6 cannot be mapped
-        return torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        except RuntimeError:  # the format of torch before 1.6 cannot be mapped
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise pickle.UnpicklingError(
+            "it is damaged, or holds more than tensors and plain containers and is not read since "
+            "that may run code; save a tensor"
+        ) from error
 
 
 def _open_h5(path: str) -> Any:
@@ -185,6 +188,13 @@ def _forget() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_forget)
+
+
+def _one_array(path: str) -> str:
+    return (
+        f"the feature file {path} holds one array instead of one per video; put {{video_id}} in "
+        "the path if there is a file per video"
+    )
 
 
 def _is_container(content: Any) -> bool:

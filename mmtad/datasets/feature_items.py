@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .annotations import VideoRecord
+from .arguments import CROP_RATIO, is_number, is_range
 from .feature_windows import steps_left, window_seconds
 from .items import annotated_item
 from .windows import sliding_windows, visible_segments
@@ -24,42 +25,31 @@ def check_feature_lengths(lengths: Mapping[str, Any], test_mode: bool) -> None:
         if not fine:
             raise ValueError(f"{name} must be {remedy}, got {lengths[name]!r}")
 
-    size, stride, ratio = (
-        lengths["window_size"],
-        lengths["feature_stride"],
-        lengths["crop_ratio"],
-    )
-    sampling, span, tolerance = (
-        lengths["sampling"],
-        lengths["resize_span"],
-        lengths["length_tolerance"],
-    )
+    def require_number(name: str, remedy: str, optional: bool = False, **bounds: float) -> None:
+        fine = is_number(lengths[name], **bounds) or (optional and lengths[name] is None)
+        require(fine, name, remedy)
+
+    size, sampling, every = lengths["window_size"], lengths["sampling"], lengths["step_stride"]
     require(sampling in SAMPLINGS, "sampling", f"one of {SAMPLINGS}")
     require(
         not (test_mode and sampling == "random"), "sampling", "sliding, resize or whole in testing"
     )
     least = 0 if sampling == "whole" else 1
     require(isinstance(size, int) and size >= least, "window_size", "a number of steps above 0")
-    needs_stride = sampling != "resize" or span == "features"
-    require(stride is not None or not needs_stride, "feature_stride", "a number of frames")
-    require(stride is None or stride > 0, "feature_stride", "above 0")
-    require(lengths["clip_frames"] >= 0, "clip_frames", "at least 0")
-    require(lengths["feature_fps"] is None or lengths["feature_fps"] > 0, "feature_fps", "above 0")
-    every = lengths["step_stride"]
+    span = lengths["resize_span"]
+    needless = sampling == "resize" and span == "duration"
+    require_number("feature_stride", "a number of frames above 0", needless, above=0)
+    require_number("clip_frames", "a number of frames, at least 0", least=0)
+    require_number("feature_fps", "None or above 0", True, above=0)
     require(isinstance(every, int) and every > 0, "step_stride", "a whole number above 0")
-    require(0 <= lengths["window_overlap"] < 1, "window_overlap", "at least 0 and below 1")
-    require(
-        ratio is None or (len(ratio) == 2 and 0 < ratio[0] <= ratio[1] <= 1),
-        "crop_ratio",
-        "None or a range (low, high) above 0 and up to 1",
-    )
-    require(0 <= lengths["min_visible"] <= 1, "min_visible", "a fraction from 0 to 1")
-    margin = lengths["truncation_margin"]
-    require(margin is None or margin >= 0, "truncation_margin", "None or at least 0 steps")
-    require(0 <= lengths["resize_offset"] < 1, "resize_offset", "a fraction of a step below 1")
+    require_number("window_overlap", "at least 0 and below 1", least=0, below=1)
+    require(is_range(lengths["crop_ratio"]), "crop_ratio", CROP_RATIO)
+    require_number("min_visible", "a fraction from 0 to 1", least=0, most=1)
+    require_number("truncation_margin", "None or at least 0 steps", True, least=0)
+    require_number("resize_offset", "a fraction of a step below 1", least=0, below=1)
     require(span in RESIZE_SPANS, "resize_span", f"one of {RESIZE_SPANS}")
     require(lengths["resize_method"] in RESIZE_METHODS, "resize_method", f"one of {RESIZE_METHODS}")
-    require(tolerance is None or tolerance >= 0, "length_tolerance", "None or at least 0")
+    require_number("length_tolerance", "None or at least 0", True, least=0)
 
 
 def frame_rate(record: VideoRecord, feature_fps: float | None) -> float | None:

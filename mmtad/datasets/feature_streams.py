@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from .arguments import is_number
 from .feature_files import FeatureReadError, open_array, reading, to_numpy
 
 LAYOUTS = ("TC", "CT")
@@ -49,6 +50,10 @@ class FeatureStream:
             raise ValueError(f"layout must be one of {LAYOUTS}, got {self.layout!r}")
         if self.channels is not None and not (isinstance(self.channels, int) and self.channels > 0):
             raise ValueError(f"channels must be a number above 0, got {self.channels!r}")
+        if self.feature_stride is not None and not is_number(self.feature_stride, above=0):
+            raise ValueError(
+                f"the feature_stride of a stream must be above 0, got {self.feature_stride!r}"
+            )
 
     @property
     def shared(self) -> bool:
@@ -206,7 +211,8 @@ def _shape(array: Any, stream: FeatureStream, video_id: str) -> tuple[int, int]:
     """Steps and channels of an array, checked."""
     where = f"the features of video {video_id!r} in {stream.file(video_id)}"
     shape = tuple(getattr(array, "shape", ()))
-    kind = str(getattr(array, "dtype", type(array).__name__))
+    kind = getattr(array, "dtype", type(array).__name__)
+    kind = kind.name if isinstance(kind, np.dtype) else str(kind)  # ">f8" is a float64
     if len(shape) != 2 or not any(name in kind for name in ("float", "int")):
         raise FeatureReadError(
             f"{where} must be numbers in two dimensions, {_spell(stream.layout)}, got "

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .annotations import VideoRecord
+from .arguments import CROP_RATIO, is_number, is_range
 from .transforms.loading import VideoReadError, probe_video
 from .transforms.sampling import frames_per_sample
 from .windows import sampled_length, sliding_windows, visible_segments
@@ -28,22 +29,19 @@ def check_lengths(lengths: Mapping[str, Any], window_overlap: float, test_mode: 
         if not fine:
             raise ValueError(f"{name} must be {remedy}, got {value!r}")
 
-    size, steps, ratio = lengths["window_size"], lengths["frames_per_step"], lengths["crop_ratio"]
+    size, steps, rate = lengths["window_size"], lengths["frames_per_step"], lengths["sample_fps"]
     sampling = lengths["sampling"]
     require(sampling in SAMPLINGS, "sampling", f"one of {SAMPLINGS}")
     require(not (test_mode and sampling == "random"), "sampling", "sliding or resize in test mode")
     require(isinstance(size, int) and size > 0, "window_size", "a number of frames above 0")
     require(isinstance(steps, int) and steps > 0, "frames_per_step", "a whole number above 0")
     require(size % steps == 0, "window_size", f"a multiple of frames_per_step ({steps})")
-    require(lengths["frame_stride"] > 0, "frame_stride", "above 0")
-    require(lengths["sample_fps"] is None or lengths["sample_fps"] > 0, "sample_fps", "above 0")
-    require(0 <= window_overlap < 1, "window_overlap", "at least 0 and below 1")
-    require(
-        ratio is None or (len(ratio) == 2 and 0 < ratio[0] <= ratio[1] <= 1),
-        "crop_ratio",
-        "None or a range (low, high) above 0 and up to 1",
-    )
-    require(0 <= lengths["min_visible"] <= 1, "min_visible", "a fraction from 0 to 1")
+    require(is_number(lengths["frame_stride"], above=0), "frame_stride", "above 0")
+    require(rate is None or is_number(rate, above=0), "sample_fps", "above 0")
+    require(is_number(window_overlap, least=0, below=1), "window_overlap", "at least 0 and below 1")
+    require(is_range(lengths["crop_ratio"]), "crop_ratio", CROP_RATIO)
+    visible = lengths["min_visible"]
+    require(is_number(visible, least=0, most=1), "min_visible", "a fraction from 0 to 1")
 
 
 def trainable(record: VideoRecord) -> list[tuple[float, float, str]]:

@@ -156,3 +156,12 @@ def test_real_files(shared, file, subset, videos, segments):
     # A few are repeated or lie outside their video.
     assert segments - 40 <= sum(len(record.segments) for record in records) <= segments
     assert all(0 <= s <= e <= r.duration for r in records for s, e, _ in r.segments)
+
+
+def test_a_damaged_gz_ends_in_one_sentence(tmp_path):
+    path = tmp_path / "a.json.gz"
+    whole = gzip.compress(json.dumps({"database": {str(n): {} for n in range(999)}}).encode())
+    for content in (whole[: len(whole) // 2], whole[:60] + bytes(40) + whole[100:], b"{}"):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"a\.json\.gz is not valid JSON"):
+            read_database(path)

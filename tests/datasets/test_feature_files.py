@@ -123,7 +123,10 @@ BAD = {
         lambda path: path.write_bytes(pickle.dumps(eval)),
         "code.pkl cannot be read: it refers to builtins.eval",
     ),
-    "code.pt": (lambda path: torch.save(torch.nn.Linear(1, 1), path), "code.pt cannot be read"),
+    "code.pt": (
+        lambda path: torch.save(torch.nn.Linear(1, 1), path),
+        "code.pt cannot be read: .* save a tensor",
+    ),
     "text.pt": (lambda path: path.write_text("features"), "text.pt cannot be read"),
     "words.csv": (lambda path: path.write_text("a,b\n1,x\n"), "words.csv cannot be read"),
     "x.mat": (lambda path: path.write_text("features"), "none of the suffixes .npy, .npz"),
@@ -143,4 +146,5 @@ def test_a_single_array_is_no_file_of_all_videos(tmp_path):
     np.save(tmp_path / "x.npy", ROWS)
     with pytest.raises(FeatureReadError, match="one array instead of one per video"):
         open_array(str(tmp_path / "x.npy"), "vid", shared=True)
-    assert missing_from(str(tmp_path / "x.npy"), ["vid"]) == ["vid"]
+    with pytest.raises(FeatureReadError, match=r"put \{video_id\} in the path"):
+        missing_from(str(tmp_path / "x.npy"), ["vid"])

@@ -131,8 +131,17 @@ def test_configs_of_streams():
         (dict(path="{video_id.npy"), "video_id"),
         (dict(path="a.h5", layout="BTC"), "layout must be one of .*'BTC'"),
         (dict(path="a.h5", channels=0), "channels must be a number above 0, got 0"),
+        (dict(path="a.h5", feature_stride=0), "feature_stride of a stream must be above 0, got 0"),
     ],
 )
 def test_wrong_configs_of_streams(features, message):
     with pytest.raises(ValueError, match=message):
         parse_streams(features)
+
+
+@pytest.mark.parametrize("kind", [">f8", "<f2", "i2", "u1"])
+def test_numbers_of_any_kind(tmp_path, kind):
+    values = np.arange(6).reshape(3, 2).astype(kind)
+    np.save(tmp_path / "vid.npy", values)
+    read = FeatureSequence(parse_streams(str(tmp_path / "{video_id}.npy")), "vid").read()
+    assert read.dtype == np.float32 and np.array_equal(read, values.T)

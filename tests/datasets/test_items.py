@@ -90,8 +90,10 @@ def test_ground_truth_is_plain():
         (dict(window_size=30), r"window_size must be a multiple of frames_per_step \(4\), got 30"),
         (dict(frames_per_step=0), "frames_per_step .* got 0"),
         (dict(frame_stride=0), "frame_stride must be above 0, got 0"),
+        (dict(frame_stride="4"), "frame_stride must be above 0, got '4'"),
         (dict(sample_fps=-1), "sample_fps must be above 0, got -1"),
         (dict(crop_ratio=(0.9, 1.1)), "crop_ratio .* got"),
+        (dict(crop_ratio=0.9), "crop_ratio .* got 0.9"),
         (dict(min_visible=2), "min_visible must be a fraction from 0 to 1, got 2"),
     ],
 )

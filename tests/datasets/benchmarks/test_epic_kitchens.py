@@ -113,6 +113,11 @@ def test_nouns_without_a_training_instance(converted):
     unseen = unseen_classes(converted["noun"])
     indices = [converted["noun"].classes.index(name) for name in unseen]
     assert indices == NOUNS.empty_classes and len(indices) == 11
+    shown = {
+        one["label"] for info in converted["noun"].database.values() for one in info["annotations"]
+    }
+    absent = [i for i, name in enumerate(converted["noun"].classes) if name not in shown]
+    assert absent == NOUNS.absent_classes and len(absent) == 7
     assert unseen_classes(converted["verb"]) == []
 
 
