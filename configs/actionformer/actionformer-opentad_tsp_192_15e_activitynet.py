@@ -3,7 +3,8 @@ _base_ = "actionformer_tsp_192_15e_activitynet.py"
 model = dict(
     projection=dict(input_dropout=0.2, preset="opentad"),
     neck=dict(preset="opentad"),
-    head=dict(preset="opentad", min_duration=None),
+    # With one class OpenTAD takes every point to the suppression.
+    head=dict(preset="opentad", min_duration=None, score_threshold=0.0, pre_nms_topk=5000),
 )
 resized = dict(resize_offset=0, resize_span="duration")
 train_dataloader = dict(dataset=dict(**resized, min_coverage=0.01))

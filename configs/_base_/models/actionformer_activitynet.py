@@ -10,5 +10,6 @@ model = dict(
         label_smoothing=0.1,
         loss_weight=2.0,
         normalizer_init=200,
+        score_threshold=0.0,  # with one class OpenTAD takes every point to the suppression
     ),
 )

@@ -35,7 +35,7 @@ class ActionFormerHead(BaseModule):
 
     Where the codes differ, ``preset`` decides. ``official`` keeps the top-k of every level and
     drops segments of at most 0.05 steps; ``opentad`` keeps the top-k of all levels together and
-    drops none (and with a single class keeps every point, which no preset does). Ours does as
+    drops none (with a single class it keeps every point: ``score_threshold=0``). Ours does as
     OpenTAD but drops empty segments, which no ground truth can match.
 
     Args:
