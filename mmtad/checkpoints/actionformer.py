@@ -1,11 +1,11 @@
 """Key tables of ActionFormer: the authors' repository and OpenTAD."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from .key_tables import register_source
+from .key_tables import KeyTable, register_source
 
 # One transformer block: the two projects name its parts alike.
 _BLOCK = (
@@ -43,10 +43,11 @@ OPENTAD_RULES = (
     *_BLOCK,
 )
 
+_PER_CHANNEL = re.compile(r"norm|_path\.")
 _LINEAR = re.compile(r"\.(attn\.(query|key|value|proj)|mlp_in|mlp_out)\.weight$")
 
 
-def rename(state_dict: Mapping[str, Tensor], rules: Iterable[tuple[str, str]]) -> dict[str, Tensor]:
+def rename(state_dict: Mapping[str, Tensor], rules: Sequence[tuple[str, str]]) -> dict[str, Tensor]:
     """Rename the weights of a detector and give norms, scales and linear layers our shapes.
 
     Args:
@@ -55,19 +56,19 @@ def rename(state_dict: Mapping[str, Tensor], rules: Iterable[tuple[str, str]]) -
 
     Returns:
         Weights under our names; keys that no rule meets keep theirs.
+
+    Raises:
+        ValueError: If two keys become one.
     """
-    converted = {}
-    for key, value in state_dict.items():
-        for pattern, replacement in rules:
-            key = re.sub(pattern, replacement, key)
-        if key.startswith(("projection.", "neck.", "head.")):
-            value = _reshape(key, value)
-        converted[key] = value
-    return converted
+    ours = ("projection.", "neck.", "head.")
+    return {
+        key: _reshape(key, value) if key.startswith(ours) else value
+        for key, value in KeyTable(rules)(state_dict).items()
+    }
 
 
 def _reshape(key: str, value: Tensor) -> Tensor:
-    if value.dim() == 3 and value.shape[0] == value.shape[2] == 1 and "conv" not in key:
+    if value.dim() == 3 and _PER_CHANNEL.search(key):
         return value.flatten()  # norms and drop-path scales [1, C, 1]
     if value.dim() == 3 and _LINEAR.search(key):
         return value.squeeze(-1)  # convolutions of kernel 1
