@@ -11,7 +11,6 @@ tools/data/convert_predictions.py makes such a file from the text files of THUMO
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mmtad.apis.cli import run_cli
+from mmtad.apis.cli import parse_tiou, run_cli
 from mmtad.datasets.block_lists import BLOCK_LISTS, resolve_block_list
 from mmtad.evaluation import (
     MEASURES,
@@ -48,31 +47,6 @@ EXAMPLES = """examples:
       --measure mAP recall@kx
   python tools/evaluate.py epic_action.json verbs.json nouns.json --epic --subset val
 """
-
-
-def parse_tiou(text: str) -> list[float]:
-    """Read ``first:last:step`` (last included) or numbers separated by commas.
-
-    Args:
-        text: Such as ``"0.3:0.7:0.1"`` or ``"0.5,0.75"``.
-
-    Raises:
-        ValueError: If it is neither.
-    """
-    try:
-        if ":" in text:
-            first, last, step = (float(part) for part in text.split(":"))
-            if not 0 < step <= 1 or last < first:
-                raise ValueError
-            # A little slack and rounding, so that 0.7 is met exactly despite binary fractions.
-            count = math.floor((last - first) / step + 1e-6) + 1
-            return [round(first + i * step, 10) for i in range(count)]
-        return [float(part) for part in text.split(",")]
-    except ValueError as error:
-        raise ValueError(
-            f"--tiou {text!r} is not understood; write first:last:step as in 0.3:0.7:0.1, or "
-            "numbers as in 0.5,0.75"
-        ) from error
 
 
 def parse_args() -> argparse.Namespace:
@@ -120,7 +94,7 @@ def parse_args() -> argparse.Namespace:
         nargs="+",
         default=[],
         metavar="LABEL",
-        help="leave these labels out, such as Ambiguous of THUMOS14",
+        help="leave these labels out; Ambiguous of THUMOS14 always is",
     )
     add(
         "--block-list",
@@ -150,7 +124,13 @@ def parse_args() -> argparse.Namespace:
     )
     add("--max-proposals", type=int, default=100, help="largest AN of AR (default: %(default)s)")
     add("--output", metavar="FILE", help="also write the numbers (fractions) to this JSON file")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.epic:
+        for option in ("--measure", "--style", "--ignore-labels"):
+            name = option[2:].replace("-", "_")
+            if getattr(args, name) != parser.get_default(name):
+                parser.error(f"--epic has its own measures and takes no {option}")
+    return args
 
 
 def evaluate(args: argparse.Namespace, measure: str, path: str) -> Any:

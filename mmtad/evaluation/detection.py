@@ -9,13 +9,12 @@ from mmengine.logging import print_log
 
 from .average_precision import FloatArray, IntArray, average_precision, check_tiou_thresholds
 from .files import Source
-from .ground_truth import GroundTruth, load_ground_truth
+from .ground_truth import AMBIGUOUS, GroundTruth, load_ground_truth
 from .predictions import Predictions, load_predictions
 from .thumos_precision import thumos_average_precision
 
 THUMOS_TIOU_THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
 STYLES = ("activitynet", "thumos", "thumos_kit")
-AMBIGUOUS = "Ambiguous"  # THUMOS14's label of actions that may or may not be one of its classes
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def evaluate_detections(
             detection whose best action is taken. ``"thumos_kit"``: the same AP with the matching
             of the THUMOS14 evaluation kit, annotation by annotation, behind the numbers of papers
             before about 2018. See :mod:`mmtad.evaluation.thumos_precision`.
-        ignore_labels: Labels to leave out on both sides, such as ``["Ambiguous"]`` of THUMOS14.
+        ignore_labels: Labels to leave out on both sides beside ``Ambiguous``.
         blocked_videos: Videos to leave out on both sides.
         drop_duplicates: Count repeated annotations once (same video and label, both ends within
             0.001 s), as the public ActionFormer and OpenTAD evaluators do; False keeps all, as the
@@ -123,31 +122,21 @@ def detection_report(
 ) -> DetectionReport:
     """Compute the AP of every class; arguments and errors of :func:`evaluate_detections`."""
     check_tiou_thresholds(tiou_thresholds)
+    check_style(style)
     annotations = load_ground_truth(
-        ground_truth,
-        subset,
-        labels_to_ignore(style, ignore_labels),
-        blocked_videos,
-        drop_duplicates,
+        ground_truth, subset, ignore_labels, blocked_videos, drop_duplicates
     )
     return compare(annotations, predictions, tiou_thresholds, style)
 
 
-def labels_to_ignore(style: str, ignore_labels: Collection[str]) -> Collection[str]:
-    """Labels that are no class under a style: those given, in the THUMOS styles Ambiguous too.
-
-    Args:
-        style: See :func:`evaluate_detections`.
-        ignore_labels: Labels given by the user.
+def check_style(style: str) -> None:
+    """Make sure that a style of :func:`evaluate_detections` is known.
 
     Raises:
-        ValueError: If the style is unknown.
+        ValueError: If it is not.
     """
     if style not in STYLES:
         raise ValueError(f"style must be one of {', '.join(STYLES)}, got {style!r}")
-    if style == "activitynet" or isinstance(ignore_labels, str):
-        return ignore_labels
-    return {*ignore_labels, AMBIGUOUS}
 
 
 def compare(
@@ -159,8 +148,7 @@ def compare(
     """AP of every class against an already loaded ground truth.
 
     Args:
-        ground_truth: Annotated actions, in the THUMOS styles loaded with
-            :func:`labels_to_ignore`.
+        ground_truth: Annotated actions.
         predictions: ActivityNet results, path or dict.
         tiou_thresholds: Fractions in (0, 1].
         style: See :func:`evaluate_detections`.
@@ -173,6 +161,7 @@ def compare(
         ValueError: If the predictions or a threshold are invalid, or there is no annotated action.
     """
     thresholds = check_tiou_thresholds(tiou_thresholds)
+    check_style(style)
     ground_truth.require_actions("mAP")
     if style != "activitynet" and not len(ground_truth.ignored_segments):
         print_log(

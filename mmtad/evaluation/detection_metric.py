@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from rich.progress import track
 
 from ..registry import METRICS, TASK_UTILS
 from .average_precision import check_tiou_thresholds
-from .detection import THUMOS_TIOU_THRESHOLDS, labels_to_ignore
+from .detection import THUMOS_TIOU_THRESHOLDS
 from .files import PathLike, write_results
 from .ground_truth import GroundTruth, load_ground_truth
 from .measures import Measure, PostProcessor, build_measures
@@ -53,7 +54,7 @@ class DetectionMetric(BaseMetric):
         tiou_thresholds: Fractions in (0, 1]. Defaults to THUMOS14's 0.3 to 0.7.
         ann_file: ActivityNet-style annotation to compare with. Defaults to None, the dataset's own.
         subset: Subset of ``ann_file`` to evaluate. Defaults to None, all videos.
-        ignore_labels: Labels to leave out on both sides. Defaults to none.
+        ignore_labels: Labels to leave out on both sides beside ``Ambiguous``. Defaults to none.
         blocked_videos: Videos to leave out on both sides. Defaults to none.
         drop_duplicates: Count repeated annotations once. Defaults to True.
         output_file: Where to write the detections in the ActivityNet result format. Defaults to
@@ -105,7 +106,7 @@ class DetectionMetric(BaseMetric):
         )
         self._read = partial(
             load_ground_truth,
-            ignore_labels=labels_to_ignore(style, ignore_labels),
+            ignore_labels=ignore_labels,
             blocked_videos=blocked_videos,
             drop_duplicates=drop_duplicates,
         )
@@ -217,9 +218,9 @@ class DetectionMetric(BaseMetric):
                 check(list(self._dataset_videos()), meta["classes"])
 
     def _load_ground_truth(self) -> GroundTruth:
-        if self._from_file is not None:
-            return self._from_file
-        return self._read(self._meta("ground_truth"))
+        found = self._from_file or self._read(self._meta("ground_truth"))
+        # A model may well find only classes that the evaluated videos lack.
+        return replace(found, known_labels=found.known_labels.union(self._meta("classes")))
 
     def _dataset_videos(self) -> Mapping[str, Any]:
         """All videos of the dataset, in its order; none if the dataset does not tell."""

@@ -14,6 +14,7 @@ from .average_precision import FloatArray, IntArray
 from .files import Source, read_section
 
 DUPLICATE_TOLERANCE = 1e-3  # seconds; the value of the public ActionFormer and OpenTAD evaluators
+AMBIGUOUS = "Ambiguous"  # THUMOS14's label of what may or may not be one of its classes: no class
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,12 @@ class GroundTruth:
         videos: ``[M]`` index into ``video_ids``.
         labels: ``[M]`` index into ``classes``.
         segments: ``[M, 2]`` start and end in seconds.
-        ignored_labels: Labels left out on purpose, also of the predictions.
+        ignored_labels: Labels left out on purpose, also of the predictions; always ``Ambiguous``.
         blocked_videos: Videos left out on purpose, also of the predictions.
         ignored_videos: ``[A]`` index into ``video_ids`` of each segment with an ignored label.
         ignored_segments: ``[A, 2]`` start and end of these segments in seconds.
+        known_labels: Labels of all subsets, evaluated or not.
+        subsets: Names of the evaluated subsets.
     """
 
     name: str
@@ -43,6 +46,8 @@ class GroundTruth:
     blocked_videos: frozenset[str] = frozenset()
     ignored_videos: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     ignored_segments: FloatArray = field(default_factory=lambda: np.zeros((0, 2)))
+    known_labels: frozenset[str] = frozenset()
+    subsets: tuple[str, ...] = ()
 
     def require_actions(self, measure: str) -> None:
         """Make sure that something is annotated.
@@ -67,13 +72,14 @@ def load_ground_truth(
     """Read and check an ActivityNet-style annotation.
 
     Annotations of zero length are left out, as no detection can overlap them; how many is logged.
-    Numbers may be given as text (``"12.5"``), as some THUMOS14 files do.
+    Those labelled ``Ambiguous`` are no class and kept aside, as THUMOS14 has it. Numbers may be
+    given as text (``"12.5"``), as some THUMOS14 files do.
 
     Args:
         source: Path (``.json`` or ``.json.gz``) or dict: ``{"database": {video_id: {"subset",
             "annotations": [{"segment": [start, end], "label": name}]}}}``, segments in seconds.
         subset: Name of the subset to evaluate; None takes all videos.
-        ignore_labels: Labels to leave out, such as ``["Ambiguous"]`` of THUMOS14. Defaults to none.
+        ignore_labels: Labels to leave out beside ``Ambiguous``. Defaults to none.
         blocked_videos: Videos to leave out. Defaults to none.
         drop_duplicates: Count annotations of one video once if they have the same label and both
             ends within 0.001 s, as the public ActionFormer and OpenTAD evaluators do. False keeps
@@ -90,7 +96,7 @@ def load_ground_truth(
     database, name = read_section(source, "database", "the ground truth")
     _check_names(ignore_labels, "ignore_labels")
     _check_names(blocked_videos, "blocked_videos")
-    blocked, ignored = frozenset(blocked_videos), frozenset(ignore_labels)
+    blocked, ignored = frozenset(blocked_videos), frozenset({AMBIGUOUS, *ignore_labels})
     video_ids = [video for video in _select(database, subset, name) if video not in blocked]
     if not video_ids:
         raise ValueError(
@@ -131,6 +137,8 @@ def load_ground_truth(
         blocked_videos=blocked,
         ignored_videos=np.array([row[0] for row in aside], dtype=np.int64),
         ignored_segments=np.array([row[1:] for row in aside], dtype=np.float64).reshape(-1, 2),
+        known_labels=frozenset(classes) | _labels(database),
+        subsets=tuple(sorted({str(database[video].get("subset")) for video in video_ids})),
     )
 
 
@@ -155,6 +163,18 @@ def _select(database: Mapping[str, Any], subset: str | None, name: str) -> list[
         present = sorted({repr(info.get("subset")) for info in database.values()})
         raise ValueError(f"{name} has no subset {subset!r}; choose one of {', '.join(present)}")
     return chosen
+
+
+def _labels(database: Mapping[str, Any]) -> frozenset[str]:
+    """Labels of all videos; what is malformed in subsets that nobody evaluates is passed over."""
+    lists = [info.get("annotations") for info in database.values()]
+    return frozenset(
+        str(annotation["label"])
+        for annotations in lists
+        if isinstance(annotations, list | tuple)
+        for annotation in annotations
+        if isinstance(annotation, Mapping) and "label" in annotation
+    )
 
 
 def _annotations(info: Mapping[str, Any], video: str, name: str) -> list[Any]:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ..registry import TASK_UTILS
 from .average_precision import check_tiou_thresholds
-from .detection import STYLES, compare
+from .detection import check_style, compare
 from .files import Source
 from .ground_truth import GroundTruth
 from .proposals import AVERAGE_NUMBERS, compare_proposals
@@ -117,5 +117,5 @@ def _check_options(name: str, options: Mapping[str, Any]) -> None:
         raise ValueError(f"the measure {name} takes {sorted(known)}, got {unknown}")
     if "tiou_thresholds" in options:
         check_tiou_thresholds(options["tiou_thresholds"])
-    if options.get("style", STYLES[0]) not in STYLES:
-        raise ValueError(f"style must be one of {', '.join(STYLES)}, got {options['style']!r}")
+    if "style" in options:
+        check_style(options["style"])

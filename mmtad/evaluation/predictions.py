@@ -38,8 +38,9 @@ def load_predictions(
     """Read and check detections in the ActivityNet result format.
 
     Detections with a label that the ground truth does not have are kept with label -1, those on
-    videos outside the ground truth with video -1; both are counted in the log. Ignored labels and
-    blocked videos of the ground truth are left out.
+    videos outside the ground truth with video -1; both are counted in the log, and so are evaluated
+    videos that the results do not mention. Ignored labels and blocked videos of the ground truth
+    are left out.
 
     Args:
         source: Path (``.json`` or ``.json.gz``) or dict: ``{"results": {video_id: [{"segment":
@@ -54,14 +55,14 @@ def load_predictions(
         FileNotFoundError: If the file does not exist.
         ValueError: If it is not JSON or not of this layout, or a segment or score is not a finite
             number, or a segment is reversed (the message names the video), or not a single video
-            is in the ground truth.
+            or label is in the ground truth.
     """
     results, name = read_results(source, ground_truth.blocked_videos)
     segments, scores, names = read_columns(results, name)
     videos = _video_indices(results, ground_truth, name, outside)
     class_index = {label: i for i, label in enumerate(ground_truth.classes)}
     labels = np.array([class_index.get(label, -1) for label in names], dtype=np.int64)
-    _report_unknown(names, labels, ground_truth)
+    _report_unknown(names, labels, name, ground_truth)
     return Predictions(videos, labels, segments, scores)
 
 
@@ -131,12 +132,11 @@ def _video_indices(
             f"('{ground_truth.video_ids[0]}', ...); check the subset and how the ids are written"
         )
     if outside:
-        print_log(
+        _warn(
             f"{name}: {outside} of {len(results)} videos are not in the ground truth; "
-            f"their detections {fate}",
-            logger="current",
-            level=logging.WARNING,
+            f"their detections {fate}"
         )
+    _report_missing(results, ground_truth, name)
     return np.repeat(per_video, counts)
 
 
@@ -216,16 +216,45 @@ def _check_detection(detection: Any, video: str, name: str, labelled: bool) -> N
         raise ValueError(f"{where} has the score {score!r}; expected a finite number")
 
 
-def _report_unknown(names: list[str], labels: IntArray, ground_truth: GroundTruth) -> None:
+def _report_missing(results: Mapping[str, Any], ground_truth: GroundTruth, name: str) -> None:
+    """Say which evaluated videos with actions the results do not mention."""
+    ids = ground_truth.video_ids
+    missing = [ids[i] for i in np.unique(ground_truth.videos) if ids[i] not in results]
+    if not missing:
+        return
+    more = len(ground_truth.subsets) > 1
+    remedy = f"; was one of the subsets {', '.join(ground_truth.subsets)} meant?" if more else ""
+    _warn(
+        f"{name} has no entry for {len(missing)} of {len(ids)} evaluated videos "
+        f"('{missing[0]}', ...), so that their actions count as missed{remedy}"
+    )
+
+
+def _report_unknown(
+    names: list[str], labels: IntArray, name: str, ground_truth: GroundTruth
+) -> None:
+    """Say which labels the evaluated videos do not have.
+
+    Raises:
+        ValueError: If no detection has a label that any video of the ground truth has.
+    """
+    known = ground_truth.known_labels | ground_truth.ignored_labels | {*ground_truth.classes}
+    if names and known.isdisjoint(names):
+        raise ValueError(
+            f"none of the labels of {name} ('{names[0]}', ...) is among the {len(known)} labels of "
+            f"{ground_truth.name} ('{min(known)}', ...); write labels as the ground truth does"
+        )
     counts = Counter(names[i] for i in np.flatnonzero(labels < 0))
     for label in ground_truth.ignored_labels:
         counts.pop(label, None)
     if counts:
         shown = ", ".join(repr(label) for label, _ in counts.most_common(3))
-        print_log(
+        _warn(
             f"{sum(counts.values())} of {len(names)} detections carry one of {len(counts)} labels "
             f"that the ground truth does not have ({shown}{', ...' if len(counts) > 3 else ''}) "
-            "and are left out",
-            logger="current",
-            level=logging.WARNING,
+            "and are left out"
         )
+
+
+def _warn(message: str) -> None:
+    print_log(message, logger="current", level=logging.WARNING)

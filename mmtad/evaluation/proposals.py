@@ -89,7 +89,7 @@ def evaluate_proposals(
         subset: Name of the subset to evaluate; None takes all videos.
         max_proposals: A, up to which the area is taken.
         average_numbers: The AN to list.
-        ignore_labels: Labels of annotations to leave out.
+        ignore_labels: Labels of annotations to leave out beside ``Ambiguous``.
         blocked_videos: Videos to leave out on both sides.
         drop_duplicates: Count repeated annotations once, see :func:`evaluate_detections`.
 

@@ -94,7 +94,7 @@ def evaluate_retrieval(
         top_k: The k.
         average: ``"class"``: mean over classes, as ActionFormer and OpenTAD report. ``"instance"``:
             share of all annotated actions, as the official Ego4D code does.
-        ignore_labels: Labels to leave out on both sides.
+        ignore_labels: Labels to leave out on both sides beside ``Ambiguous``.
         blocked_videos: Videos to leave out on both sides.
         drop_duplicates: Count repeated annotations once, see :func:`evaluate_detections`.
 

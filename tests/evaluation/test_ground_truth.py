@@ -43,6 +43,15 @@ def test_zero_length_and_duplicates_are_counted(log):
     assert len(load_ground_truth(database(a=[RUN, other_label], b=[RUN])).labels) == 3
 
 
+def test_ambiguous_is_never_a_class():
+    """It would be one more class of AP 0 on THUMOS14."""
+    other = {"segment": [3, 4], "label": "Ambiguous"}
+    for ignore_labels in ([], ["jump"]):
+        truth = load_ground_truth(database(a=[RUN, other]), ignore_labels=ignore_labels)
+        assert truth.classes == ["run"]
+        assert truth.ignored_segments.tolist() == [[3, 4]]
+
+
 @pytest.mark.parametrize(
     "text, message",
     [

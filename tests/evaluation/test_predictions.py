@@ -7,7 +7,6 @@ from mmtad.evaluation import load_ground_truth, load_predictions, load_proposals
 
 TRUTH = load_ground_truth(
     {"database": {"a": {"annotations": [{"segment": [0, 1], "label": "run"}]}, "b": {}}},
-    ignore_labels=["Ambiguous"],
     blocked_videos=["blocked"],
 )
 
@@ -41,6 +40,34 @@ def test_unknown_labels_are_counted_once_and_ignored_ones_are_not(log):
     assert len(log) == 1
     assert log[0].startswith("3 of 5 detections carry one of 2 labels that the ground truth does")
     assert "'x', '3'" in log[0]
+
+
+def test_labels_of_another_data_set():
+    """Class numbers in place of names would give an mAP of zero."""
+    message = (
+        r"none of the labels of the predictions \('0', ...\) is among the 2 labels of the ground "
+        r"truth \('Ambiguous', ...\); write labels as the ground truth does"
+    )
+    with pytest.raises(ValueError, match=message):
+        load_predictions({"results": {"a": [detection(label=0)]}}, TRUTH)
+    load_predictions({"results": {"a": [detection(label="Ambiguous")]}}, TRUTH)
+    database = {"a": {"subset": "val", "annotations": [{"segment": [0, 1], "label": "run"}]}}
+    database["b"] = {"subset": "train", "annotations": [{"segment": [0, 1], "label": "jump"}]}
+    truth = load_ground_truth({"database": database}, "val")
+    found = load_predictions({"results": {"a": [detection(label="jump")]}}, truth)
+    assert found.labels.tolist() == [-1]
+
+
+def test_videos_without_an_entry_are_counted(log):
+    action = {"segment": [0, 1], "label": "run"}
+    database = {v: {"subset": v[:-1], "annotations": [action]} for v in ("val1", "val2", "test1")}
+    database["val3"] = {"subset": "val"}  # nothing can be missed
+    found = {"results": {"val1": [detection()]}}
+    load_predictions(found, load_ground_truth({"database": database}, "val"))
+    assert "no entry for 1 of 3 evaluated videos ('val2', ...), so that" in log[-1]
+    assert log[-1].endswith("count as missed")
+    load_proposals(found, load_ground_truth({"database": database}))
+    assert log[-1].endswith("was one of the subsets test, val meant?")
 
 
 @pytest.mark.parametrize(

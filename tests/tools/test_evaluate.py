@@ -55,7 +55,7 @@ def test_table(files):
         "gt.json",
         "pred.json",
         *("--tiou", "0.5:0.9:0.2", "--subset", "test", "--per-class"),
-        *("--ignore-labels", "Ambiguous", "--blocked-videos", "block.txt"),
+        *("--blocked-videos", "block.txt"),
     )
     assert done.returncode == 0, done.stderr
     rows = [
@@ -109,10 +109,16 @@ def test_tiou_ranges_end_exactly():
     assert parse_tiou("0.5") == [0.5]
 
 
+def test_epic_takes_no_option_that_it_would_pass_over(files):
+    done = evaluate(files, "gt.json", "pred.json", "--epic", "--style", "thumos")
+    assert done.returncode == 2
+    assert "--epic has its own measures and takes no --style" in done.stderr
+
+
 def test_several_results_are_compared(files):
     done = evaluate(files, "gt.json", "pred.json", "./pred.json")
     assert done.returncode == 0, done.stderr
-    rows = [line for line in done.stdout.splitlines() if "pred.json" in line]
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| ") and ".json" in line]
     assert len(rows) == 2
     assert rows[0].split("|")[2:] == rows[1].split("|")[2:]
 
@@ -140,7 +146,7 @@ def cells(text):
 
 def test_recall_measures_and_output(run, files):
     out = run(
-        *("gt.json", "pred.json", "--subset", "test", "--ignore-labels", "Ambiguous"),
+        *("gt.json", "pred.json", "--subset", "test"),
         *("--measure", "mAP", "AR", "recall@kx", "--per-class", "--output", "out/numbers.json"),
         *("--max-proposals", "10", "--top-k", "3", "--average", "instance"),
     )
