@@ -10,31 +10,31 @@ ROOT = Path(__file__).parents[1] / "configs"
 # Epochs in all, of warm-up, of the cosine; its floor; clip; videos a step; start of the running
 # count; label smoothing; weight of the regression; candidates of the head.
 TABLE = """
-actionformer_i3d_2304x4_35e_thumos14                    35      5     30   1e-8      1      2    100      0      1   2000
-actionformer_tsp_192_15e_activitynet                    15      5     10   1e-8      1     16    200    0.1      2   2000
-actionformer_i3d_192_15e_activitynet                    15      5     10   1e-8      1     16    200    0.1      2   2000
-actionformer_slowfast_2304x16_21e_epic-verb             21      5     16   1e-8      1      2    250      0      1   5000
-actionformer_slowfast_2304x16_21e_epic-noun             21      5     16   1e-8      1      2    250    0.1      1   5000
-actionformer_slowfast_1024x16_15e_ego4d                 15      5     10   1e-8      1      2    100      0      1   5000
-actionformer_omnivore_1024x16_15e_ego4d                 15      5     10   1e-8      1      2    100      0      1   5000
-actionformer_egovlp_1024x16_15e_ego4d                   15      5     10   1e-8      1      2    100      0      1   5000
-actionformer_three-features_1024x16_15e_ego4d           15      5     10   1e-8      1      2    100      0      1   5000
-actionformer-opentad_i3d_2304x4_35e_thumos14            35      5     30   1e-8      1      2    100      0      1   2000
-actionformer-opentad_i3d_2304x4_45e_multithumos         45      5     60   1e-8      1      2    100      0      1   8000
-actionformer-opentad_tsp_192_15e_activitynet            15      5     10   1e-8      1     16    200    0.1      2   5000
-actionformer-opentad_slowfast_2304x16_20e_epic-verb     20      5     15   1e-8      1      2    250      0      1   5000
-actionformer-opentad_slowfast_2304x16_20e_epic-noun     20      5     15   1e-8      1      2    250    0.1      1   5000
-actionformer-opentad_slowfast_1024x16_20e_ego4d         20      5     20   1e-8      1      2    100      0      1   5000
-actionformer-opentad_egovlp_1024x16_20e_ego4d           20      5     20   1e-8      1      2    100      0      1   5000
-actionformer-opentad_internvideo_2048x8_20e_ego4d       20      5     20   1e-8      1      2    100      0      1   5000
-tridet_i3d_2304x4_40e_thumos14                          40     20     20   1e-8      1      2    100      0      1   2000
-tridet_tsp_768x16_15e_activitynet                       15     10      5   5e-5    0.4     16    400    0.1      1   2000
-tridet_slowfast_2304x16_27e_epic-verb                   27      5     22   5e-5      1      2    250      0      1   5000
-tridet_slowfast_2304x16_19e_epic-noun                   19      5     14   1e-8      1      2    250    0.1      1   5000
-tridet-opentad_i3d_2304x4_40e_thumos14                  40     20     20   1e-8      1      2    100      0      1   2000
-tridet-opentad_tsp_768x16_15e_activitynet               15     10      5   5e-5    0.4     16    400    0.1      1   5000
-tridet-opentad_slowfast_2304x16_25e_epic-verb           25      5     20   1e-8      1      2    250      0      1   2000
-tridet-opentad_slowfast_2304x16_20e_epic-noun           20      5     15   1e-8      1      2    250    0.1      1   2000
+actionformer_i3d_2304x4_35e_thumos14                35  5 30 1e-8   1  2 100   0 1 2000
+actionformer_tsp_192_15e_activitynet                15  5 10 1e-8   1 16 200 0.1 2 2000
+actionformer_i3d_192_15e_activitynet                15  5 10 1e-8   1 16 200 0.1 2 2000
+actionformer_slowfast_2304x16_21e_epic-verb         21  5 16 1e-8   1  2 250   0 1 5000
+actionformer_slowfast_2304x16_21e_epic-noun         21  5 16 1e-8   1  2 250 0.1 1 5000
+actionformer_slowfast_1024x16_15e_ego4d             15  5 10 1e-8   1  2 100   0 1 5000
+actionformer_omnivore_1024x16_15e_ego4d             15  5 10 1e-8   1  2 100   0 1 5000
+actionformer_egovlp_1024x16_15e_ego4d               15  5 10 1e-8   1  2 100   0 1 5000
+actionformer_three-features_1024x16_15e_ego4d       15  5 10 1e-8   1  2 100   0 1 5000
+actionformer-opentad_i3d_2304x4_35e_thumos14        35  5 30 1e-8   1  2 100   0 1 2000
+actionformer-opentad_i3d_2304x4_45e_multithumos     45  5 60 1e-8   1  2 100   0 1 8000
+actionformer-opentad_tsp_192_15e_activitynet        15  5 10 1e-8   1 16 200 0.1 2 5000
+actionformer-opentad_slowfast_2304x16_20e_epic-verb 20  5 15 1e-8   1  2 250   0 1 5000
+actionformer-opentad_slowfast_2304x16_20e_epic-noun 20  5 15 1e-8   1  2 250 0.1 1 5000
+actionformer-opentad_slowfast_1024x16_20e_ego4d     20  5 20 1e-8   1  2 100   0 1 5000
+actionformer-opentad_egovlp_1024x16_20e_ego4d       20  5 20 1e-8   1  2 100   0 1 5000
+actionformer-opentad_internvideo_2048x8_20e_ego4d   20  5 20 1e-8   1  2 100   0 1 5000
+tridet_i3d_2304x4_40e_thumos14                      40 20 20 1e-8   1  2 100   0 1 2000
+tridet_tsp_768x16_15e_activitynet                   15 10  5 5e-5 0.4 16 400 0.1 1 2000
+tridet_slowfast_2304x16_27e_epic-verb               27  5 22 5e-5   1  2 250   0 1 5000
+tridet_slowfast_2304x16_19e_epic-noun               19  5 14 1e-8   1  2 250 0.1 1 5000
+tridet-opentad_i3d_2304x4_40e_thumos14              40 20 20 1e-8   1  2 100   0 1 2000
+tridet-opentad_tsp_768x16_15e_activitynet           15 10  5 5e-5 0.4 16 400 0.1 1 5000
+tridet-opentad_slowfast_2304x16_25e_epic-verb       25  5 20 1e-8   1  2 250   0 1 2000
+tridet-opentad_slowfast_2304x16_20e_epic-noun       20  5 15 1e-8   1  2 250 0.1 1 2000
 """
 TRAINING = {
     line.split()[0]: [float(x) for x in line.split()[1:]] for line in TABLE.strip().splitlines()
