@@ -32,7 +32,7 @@ class GroundTruth:
         blocked_videos: Videos left out on purpose, also of the predictions.
         ignored_videos: ``[A]`` index into ``video_ids`` of each segment with an ignored label.
         ignored_segments: ``[A, 2]`` start and end of these segments in seconds.
-        known_labels: Labels of all subsets, evaluated or not.
+        known_labels: Labels of all subsets, evaluated or not, but for the ignored ones.
         subsets: Names of the evaluated subsets.
     """
 
@@ -137,7 +137,7 @@ def load_ground_truth(
         blocked_videos=blocked,
         ignored_videos=np.array([row[0] for row in aside], dtype=np.int64),
         ignored_segments=np.array([row[1:] for row in aside], dtype=np.float64).reshape(-1, 2),
-        known_labels=frozenset(classes) | _labels(database),
+        known_labels=_labels(database, ignored),
         subsets=tuple(sorted({str(database[video].get("subset")) for video in video_ids})),
     )
 
@@ -165,16 +165,17 @@ def _select(database: Mapping[str, Any], subset: str | None, name: str) -> list[
     return chosen
 
 
-def _labels(database: Mapping[str, Any]) -> frozenset[str]:
-    """Labels of all videos; what is malformed in subsets that nobody evaluates is passed over."""
+def _labels(database: Mapping[str, Any], ignored: Collection[str]) -> frozenset[str]:
+    """Labels of all videos but ignored ones; what is malformed in subsets that nobody evaluates is passed over."""
     lists = [info.get("annotations") for info in database.values()]
-    return frozenset(
+    found = {
         str(annotation["label"])
         for annotations in lists
         if isinstance(annotations, list | tuple)
         for annotation in annotations
         if isinstance(annotation, Mapping) and "label" in annotation
-    )
+    }
+    return frozenset(found.difference(ignored))
 
 
 def _annotations(info: Mapping[str, Any], video: str, name: str) -> list[Any]:
@@ -191,6 +192,8 @@ def _parse(annotation: Any, video: str, name: str) -> tuple[str, float, float]:
     try:
         label = str(annotation["label"])
         start, end = (float(value) for value in annotation["segment"])
+        if not isinstance(annotation["label"], str | int | float):
+            raise TypeError
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{name}: video '{video}' has the annotation {annotation!r}; "

@@ -14,6 +14,8 @@ from .average_precision import FloatArray, IntArray
 from .files import Source, read_section
 from .ground_truth import GroundTruth
 
+_LABEL_TYPES = (str, int, float, np.integer)  # numbers may name classes too
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -160,7 +162,7 @@ def read_columns(
     try:
         segments = np.array([detection["segment"] for detection in flat])
         scores = np.array([detection["score"] for detection in flat])
-        labels = [str(detection["label"]) for detection in flat] if labelled else []
+        labels = [detection["label"] for detection in flat] if labelled else []
     except (KeyError, TypeError, ValueError, IndexError):
         segments, scores, labels = np.zeros(0), np.zeros(0), []  # the culprit is named below
     if not flat:
@@ -173,13 +175,14 @@ def read_columns(
         and bool(np.isfinite(segments).all())
         and bool(np.isfinite(scores).all())
         and bool((segments[:, 0] <= segments[:, 1]).all())
+        and all(issubclass(kind, _LABEL_TYPES) for kind in set(map(type, labels)))
     )
     if not valid:
         for video, detections in results.items():
             for detection in detections:
                 _check_detection(detection, video, name, labelled)
         raise ValueError(f"{name}: segments or scores are not numbers")
-    return segments.astype(np.float64), scores.astype(np.float64), labels
+    return segments.astype(np.float64), scores.astype(np.float64), list(map(str, labels))
 
 
 def _check_detection(detection: Any, video: str, name: str, labelled: bool) -> None:
@@ -214,6 +217,8 @@ def _check_detection(detection: Any, video: str, name: str, labelled: bool) -> N
         )
     if np.ndim(score) or np.array(score).dtype.kind not in "fiu" or not np.isfinite(score):
         raise ValueError(f"{where} has the score {score!r}; expected a finite number")
+    if labelled and not isinstance(detection["label"], _LABEL_TYPES):
+        raise ValueError(f"{where} has the label {detection['label']!r}; expected a name")
 
 
 def _report_missing(results: Mapping[str, Any], ground_truth: GroundTruth, name: str) -> None:
@@ -238,14 +243,14 @@ def _report_unknown(
     Raises:
         ValueError: If no detection has a label that any video of the ground truth has.
     """
-    known = ground_truth.known_labels | ground_truth.ignored_labels | {*ground_truth.classes}
-    if names and known.isdisjoint(names):
+    known, ignored = ground_truth.known_labels, ground_truth.ignored_labels
+    if names and known and (known | ignored).isdisjoint(names):
         raise ValueError(
             f"none of the labels of {name} ('{names[0]}', ...) is among the {len(known)} labels of "
             f"{ground_truth.name} ('{min(known)}', ...); write labels as the ground truth does"
         )
     counts = Counter(names[i] for i in np.flatnonzero(labels < 0))
-    for label in ground_truth.ignored_labels:
+    for label in ignored:
         counts.pop(label, None)
     if counts:
         shown = ", ".join(repr(label) for label, _ in counts.most_common(3))

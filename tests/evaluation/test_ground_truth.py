@@ -83,6 +83,7 @@ def test_bad_files(tmp_path, text, message):
         ({"segment": [0, "inf"], "label": "run"}, r"'a' has the segment \[0.0, inf\]"),
         ({"segment": ["x", 1], "label": "run"}, r"video 'a' has the annotation .*expected"),
         ({"segment": [1], "label": "run"}, r"video 'a' has the annotation .*expected"),
+        ({"segment": [1, 2], "label": None}, r"video 'a' has the annotation .*expected"),
         ({"segment": [1, 2]}, r"video 'a' has the annotation .*expected"),
         ("run", r"video 'a' has the annotation 'run'; expected"),
     ],

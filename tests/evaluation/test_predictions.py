@@ -45,8 +45,8 @@ def test_unknown_labels_are_counted_once_and_ignored_ones_are_not(log):
 def test_labels_of_another_data_set():
     """Class numbers in place of names would give an mAP of zero."""
     message = (
-        r"none of the labels of the predictions \('0', ...\) is among the 2 labels of the ground "
-        r"truth \('Ambiguous', ...\); write labels as the ground truth does"
+        r"none of the labels of the predictions \('0', ...\) is among the 1 labels of the ground "
+        r"truth \('run', ...\); write labels as the ground truth does"
     )
     with pytest.raises(ValueError, match=message):
         load_predictions({"results": {"a": [detection(label=0)]}}, TRUTH)
@@ -86,6 +86,8 @@ def test_videos_without_an_entry_are_counted(log):
         (detection(score="0.5"), "score '0.5'; expected a finite number"),
         (detection(score=None), "score None; expected a finite number"),
         (detection(score=[1]), r"score \[1\]; expected a finite number"),
+        (detection(label=None), "the label None; expected a name"),
+        (detection(label=["run"]), r"the label \['run'\]; expected a name"),
         ({"segment": [0, 1], "score": 1}, "detection without 'label'"),
         ({"label": "run", "score": 1}, "detection without 'segment'"),
         ({"label": "run", "segment": [0, 1]}, "detection without 'score'"),
