@@ -40,6 +40,7 @@ class MapBehaviour:
         whole_steps: A step is a boundary only if the region around it covers it whole.
         isolate_padding: Padding, and cells that end beyond it, touch nothing and get no loss;
             overlaps are sampled by kind, see :func:`~mmtad.models.losses.balanced_l2_loss`.
+        overlapping_only: Cells without any overlap are not regressed, see there.
     """
 
     shared_tower: bool
@@ -49,6 +50,7 @@ class MapBehaviour:
     accept_ends: bool
     whole_steps: bool
     isolate_padding: bool
+    overlapping_only: bool
 
 
 def resolve_map_behaviour(block: str, preset: str) -> MapBehaviour:
@@ -76,6 +78,7 @@ def resolve_map_behaviour(block: str, preset: str) -> MapBehaviour:
         accept_ends=opentad,
         whole_steps=opentad,
         isolate_padding=resolve_preset(preset).isolate_padding,
+        overlapping_only=preset == "official",
     )
 
 

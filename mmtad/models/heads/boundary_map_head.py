@@ -46,7 +46,8 @@ class BoundaryMapHead(BaseModule):
     ``preset="opentad"`` has two towers, 5 and ``iou`` for both; the first step is always a
     candidate start and the last an end; a step is a boundary only if the region around it covers it
     whole; padding and cells beyond the sequence take part in everything; overlaps are sampled as in
-    its code. ``official`` shares these last two, and every cell is a candidate in G-TAD.
+    its code. ``official`` shares these last two, but regresses no cell that no action overlaps; and
+    every cell is a candidate in G-TAD.
 
     Args:
         in_channels: Channels of the features.
@@ -150,7 +151,12 @@ class BoundaryMapHead(BaseModule):
         )
         self.map_out = nn.Conv2d(feat_channels, 2, 1)
         weight = behaviour.reg_weight if reg_weight is None else reg_weight
-        default = dict(type="mmtad.BalancedL2Loss", as_published=not isolate, loss_weight=weight)
+        default = dict(
+            type="mmtad.BalancedL2Loss",
+            as_published=not isolate,
+            overlapping_only=behaviour.overlapping_only,
+            loss_weight=weight,
+        )
         self.loss_boundary = MODELS.build(
             loss_boundary or dict(type="mmtad.BalancedBCELoss", threshold=0.5)
         )

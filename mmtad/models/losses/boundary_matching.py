@@ -47,6 +47,7 @@ def balanced_l2_loss(
     draws: tuple[Tensor, Tensor] | None = None,
     generator: torch.Generator | None = None,
     as_published: bool = False,
+    overlapping_only: bool = False,
 ) -> Tensor:
     """Squared error over all cells of high overlap and about as many of middle and of low overlap.
 
@@ -65,6 +66,7 @@ def balanced_l2_loss(
         generator: Source of the draws, on the device of ``pred``; None for PyTorch's own.
         as_published: As OpenTAD and the code of G-TAD: a kind that is rarer than the high cells, or
             absent, lets every cell of every kind in once more. In ours such a kind is taken whole.
+        overlapping_only: Cells that no action overlaps are of no kind, as in the code of G-TAD.
 
     Returns:
         Scalar; 0 if nothing is valid.
@@ -77,6 +79,8 @@ def balanced_l2_loss(
     is_high = (targets > high) & valid
     is_low = (targets <= low) & valid
     is_middle = valid & ~is_high & ~is_low
+    if overlapping_only:
+        is_low = is_low & (targets > 0)
     num_high = is_high.sum()
     count = is_high.to(pred)
     for kind, draw in zip((is_middle, is_low), draws, strict=True):
@@ -117,6 +121,7 @@ class BalancedL2Loss(nn.Module):
             the code of G-TAD.
         as_published: See :func:`balanced_l2_loss`; moreover, without a cell of high overlap the
             result is not multiplied by ``loss_weight``.
+        overlapping_only: See :func:`balanced_l2_loss`.
 
     Raises:
         ValueError: If ``low`` is above ``high``.
@@ -128,6 +133,7 @@ class BalancedL2Loss(nn.Module):
         low: float = 0.3,
         loss_weight: float = 10.0,
         as_published: bool = False,
+        overlapping_only: bool = False,
     ) -> None:
         super().__init__()
         if low > high:
@@ -135,6 +141,7 @@ class BalancedL2Loss(nn.Module):
         self.high, self.low = high, low
         self.loss_weight = loss_weight
         self.as_published = as_published
+        self.overlapping_only = overlapping_only
 
     def forward(
         self,
@@ -152,6 +159,7 @@ class BalancedL2Loss(nn.Module):
             self.low,
             draws=draws,
             as_published=self.as_published,
+            overlapping_only=self.overlapping_only,
         )
         if self.as_published:
             counted = targets if valid is None else targets.masked_fill(~valid, 0.0)

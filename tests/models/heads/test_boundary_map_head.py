@@ -136,6 +136,8 @@ def test_what_the_presets_decide():
     assert [len(head.towers) for head in (ours, official, opentad)] == [1, 1, 2]
     assert [head.loss_reg.loss_weight for head in (ours, official, opentad)] == [10, 10, 5]
     assert [head.loss_reg.as_published for head in (ours, official, opentad)] == [False, True, True]
+    kinds = [head.loss_reg.overlapping_only for head in (ours, official, opentad)]
+    assert kinds == [False, True, False]
     assert [head.score_type for head in (ours, official, opentad)] == ["product", "product", "iou"]
     assert [head.accept_ends for head in (ours, official, opentad)] == [False, False, True]
     graphs = [build(GTAD, preset=p) for p in ("padding_free", "official", "opentad")]

@@ -91,6 +91,17 @@ def test_l2_rare_kinds_are_taken_whole():
     assert_close(leaked, torch.tensor(2 / 7))
 
 
+def test_l2_may_leave_out_cells_without_any_overlap():
+    targets = torch.tensor([0.9, 0.5, 0.2, 0.1, 0.0, 0.0])
+    always = (torch.ones(6), torch.ones(6))
+    for overlapping_only in (False, True):
+        pred = torch.zeros(6, requires_grad=True)
+        balanced_l2_loss(
+            pred + 1, targets, draws=always, overlapping_only=overlapping_only
+        ).backward()
+        assert (pred.grad != 0).tolist() == [True] * 4 + [not overlapping_only] * 2
+
+
 def test_elements_that_are_not_valid_do_not_count():
     torch.manual_seed(0)
     logits, targets = torch.randn(2, 30), torch.rand(2, 30)
