@@ -69,8 +69,11 @@ class ChannelLayerNorm(nn.LayerNorm):
 class MaskedConv1d(nn.Conv1d):
     """Convolution along time whose output is zero at padded steps; its bias starts at zero.
 
-    Arguments are those of ``torch.nn.Conv1d``; the padding defaults to ``kernel_size // 2``, which
-    keeps the length.
+    Arguments are those of ``torch.nn.Conv1d``; the padding is with zeros and defaults to
+    ``kernel_size // 2``, which keeps the length.
+
+    Raises:
+        ValueError: If the kernel is even and no padding is given.
     """
 
     def __init__(
@@ -79,11 +82,19 @@ class MaskedConv1d(nn.Conv1d):
         out_channels: int,
         kernel_size: int,
         *,
+        stride: int = 1,
         padding: int | None = None,
-        **kwargs,
+        groups: int = 1,
+        bias: bool = True,
     ) -> None:
+        if padding is None and kernel_size % 2 == 0:
+            raise ValueError(
+                f"a kernel that keeps the length is odd, got kernel_size={kernel_size}"
+            )
         padding = kernel_size // 2 if padding is None else padding
-        super().__init__(in_channels, out_channels, kernel_size, padding=padding, **kwargs)
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, groups=groups, bias=bias
+        )
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
@@ -97,15 +108,7 @@ class MaskedConv1d(nn.Conv1d):
         Returns:
             ``[B, C_out, ceil(T / stride)]``.
         """
-        x = conv1d(
-            x,
-            self.weight,
-            self.bias,
-            self.stride[0],
-            self.padding[0],
-            self.dilation[0],
-            self.groups,
-        )
+        x = conv1d(x, self.weight, self.bias, self.stride[0], self.padding[0], groups=self.groups)
         return zero_padding(x, downsample_mask(mask, self.stride[0]))
 
 

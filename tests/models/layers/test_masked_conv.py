@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch.testing import assert_close
 
@@ -19,6 +20,11 @@ def test_downsampled_mask_has_the_length_of_a_strided_convolution():
         conv = MaskedConv1d(2, 2, 3, stride=2)
         assert conv(x, mask).shape[-1] == downsample_mask(mask, 2).shape[1]
         assert MaskedMaxPool1d(2)(x, mask).shape[-1] == downsample_mask(mask, 2).shape[1]
+
+
+def test_an_even_kernel_is_named():
+    with pytest.raises(ValueError, match="odd, got kernel_size=4"):
+        MaskedConv1d(2, 2, 4)
 
 
 def test_fill_padding_removes_nan():
