@@ -2,7 +2,7 @@
 
 import math
 import os.path as osp
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ..registry import DATASETS
@@ -34,10 +34,6 @@ class TADDataset(AnnotatedDataset):
         data_prefix: ``video`` is the folder of the videos.
         video_suffix: Suffix of the files ``<video_id><suffix>``; where there is no such file, other
             common suffixes are tried. A video's own ``video_path`` in the annotation wins.
-        database: The content of ``database``, instead of ``ann_file``.
-        subset: Name or names of subsets; None takes all videos.
-        classes: Class names in the order of their labels; None takes those of ``metainfo``, else
-            the sorted labels of the whole annotation.
         sampling: ``"random"`` makes one item per video (a random window that shows an action),
             ``"sliding"`` one per window, ``"resize"`` one per video, squeezed into a window.
         frame_stride: Take every n-th frame.
@@ -48,18 +44,10 @@ class TADDataset(AnnotatedDataset):
         window_overlap: Share of a sliding window that the next one repeats, in [0, 1).
         crop_ratio: Share that a random window keeps of a video shorter than a window.
         min_visible: Share of an action that a training window must show to count it.
-        block_list: Videos to leave out: ids, the name of a list in ``BLOCK_LISTS`` or the path of a
-            text file with one id per line, see :func:`resolve_block_list`.
-        ignore_labels: Labels to leave out.
-        min_coverage: Share of its video that an action must exceed to be trained on; 0.01 on
-            ActivityNet in OpenTAD.
-        drop_empty: Leave out items without an action; None does so in training only.
-        pipeline: Transforms.
         test_mode: Keep every window, and never replace an item by another.
-        seed: Base seed of all random draws; None takes PyTorch's.
-        metainfo: Further metainfo.
-        serialize_data: Keep items as bytes that workers share.
-        lazy_init: Do not read the annotation yet.
+        **kwargs: Further arguments of :class:`AnnotatedDataset`: ``database``, ``subset``,
+            ``classes``, ``block_list``, ``ignore_labels``, ``min_coverage``, ``drop_empty``,
+            ``pipeline``, ``seed``, ``metainfo``.
 
     Raises:
         FileNotFoundError: If there is no annotation file, or none of the videos.
@@ -73,9 +61,6 @@ class TADDataset(AnnotatedDataset):
         data_root: str = "",
         data_prefix: Mapping[str, str] | None = None,
         video_suffix: str = ".mp4",
-        database: Mapping[str, Mapping] | None = None,
-        subset: str | Sequence[str] | None = None,
-        classes: Sequence[str] | None = None,
         sampling: str = "random",
         frame_stride: int = 1,
         sample_fps: float | None = None,
@@ -84,16 +69,8 @@ class TADDataset(AnnotatedDataset):
         window_overlap: float = 0.5,
         crop_ratio: tuple[float, float] | None = (0.9, 1.0),
         min_visible: float = 0.5,
-        block_list: str | Collection[str] = (),
-        ignore_labels: Collection[str] = ("Ambiguous",),
-        min_coverage: float = 0.0,
-        drop_empty: bool | None = None,
-        pipeline: Sequence[dict | Any] = (),
         test_mode: bool = False,
-        seed: int | None = None,
-        metainfo: Mapping | None = None,
-        serialize_data: bool = True,
-        lazy_init: bool = False,
+        **kwargs: Any,
     ):
         self.lengths = dict(
             sampling=sampling,
@@ -112,19 +89,8 @@ class TADDataset(AnnotatedDataset):
             ann_file=ann_file,
             data_root=data_root,
             data_prefix=data_prefix or dict(video="videos"),
-            database=database,
-            subset=subset,
-            classes=classes,
-            block_list=block_list,
-            ignore_labels=ignore_labels,
-            min_coverage=min_coverage,
-            drop_empty=drop_empty,
-            pipeline=pipeline,
             test_mode=test_mode,
-            seed=seed,
-            metainfo=metainfo,
-            serialize_data=serialize_data,
-            lazy_init=lazy_init,
+            **kwargs,
         )
 
     def find_video(self, record: VideoRecord) -> str:

@@ -2,7 +2,7 @@
 
 import math
 import os.path as osp
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -63,22 +63,11 @@ class FeatureDataset(AnnotatedDataset):
         length_tolerance: Share of a duration by which features may be longer or shorter than it;
             None does not compare.
         data_root: Folder that relative paths start from.
-        database: The content of ``database``, instead of ``ann_file``.
-        subset: Name or names of subsets; None takes all videos.
-        classes: Class names in the order of their labels; None takes those of ``metainfo``, else
-            the sorted labels of the whole annotation.
-        block_list: Videos to leave out: ids, the name of a list in ``BLOCK_LISTS`` or the path of a
-            text file with one id per line, see :func:`resolve_block_list`.
-        ignore_labels: Labels to leave out.
-        min_coverage: Share of its video that an action must exceed to be trained on; 0.01 on
-            ActivityNet in OpenTAD.
-        drop_empty: Leave out items without an action; None does so in training only.
         pipeline: Transforms. Defaults to opening, sampling and packing.
         test_mode: Keep every window, and never replace an item by another.
-        seed: Base seed of all random draws; None takes PyTorch's.
-        metainfo: Further metainfo.
-        serialize_data: Keep items as bytes that workers share.
-        lazy_init: Do not read the annotation yet.
+        **kwargs: Further arguments of :class:`AnnotatedDataset`: ``database``, ``subset``,
+            ``classes``, ``block_list``, ``ignore_labels``, ``min_coverage``, ``drop_empty``,
+            ``seed``, ``metainfo``.
 
     Raises:
         FileNotFoundError: If there is no annotation file, or none of the features.
@@ -105,19 +94,9 @@ class FeatureDataset(AnnotatedDataset):
         resize_method: str = "linear",
         length_tolerance: float | None = 0.1,
         data_root: str = "",
-        database: Mapping[str, Mapping] | None = None,
-        subset: str | Sequence[str] | None = None,
-        classes: Sequence[str] | None = None,
-        block_list: str | Collection[str] = (),
-        ignore_labels: Collection[str] = ("Ambiguous",),
-        min_coverage: float = 0.0,
-        drop_empty: bool | None = None,
         pipeline: Sequence[dict | Any] = _PIPELINE,
         test_mode: bool = False,
-        seed: int | None = None,
-        metainfo: Mapping | None = None,
-        serialize_data: bool = True,
-        lazy_init: bool = False,
+        **kwargs: Any,
     ):
         self.streams = tuple(
             replace(stream, path=osp.join(data_root, stream.path))
@@ -144,19 +123,9 @@ class FeatureDataset(AnnotatedDataset):
         super().__init__(
             ann_file=ann_file,
             data_root=data_root,
-            database=database,
-            subset=subset,
-            classes=classes,
-            block_list=block_list,
-            ignore_labels=ignore_labels,
-            min_coverage=min_coverage,
-            drop_empty=drop_empty,
             pipeline=pipeline,
             test_mode=test_mode,
-            seed=seed,
-            metainfo=metainfo,
-            serialize_data=serialize_data,
-            lazy_init=lazy_init,
+            **kwargs,
         )
 
     def find_sources(self, records: list[VideoRecord]) -> list[int]:
