@@ -98,7 +98,9 @@ def _check_annotation(
     kept = sum(len(record.segments) for record in report.records)
     for kind, text in problems.items():
         many = kind == "outside" and int(text.split()[0]) > _MANY_OUTSIDE * kept
-        report.add(HARM if many else NOTE, f"annotation: {text}")
+        counted = dataset.test_mode and kind in ("outside", "clipped")
+        end = "; the evaluation compares with them as they are written" if counted else ""
+        report.add(HARM if many else NOTE, f"annotation: {text}{end}")
     bare = [record.video_id for record in report.records if not trainable(record)]
     if bare:
         end = "left out" if dataset.drop_empty else "kept"
@@ -128,8 +130,8 @@ def _check_files(report: DatasetReport, dataset: AnnotatedDataset, probe: bool) 
     report.facts["without files"] = len(missing)
     if missing:
         every = len(missing) == len(records)
-        remedy = "" if every else " (list them in block_list)"
-        text = some(list(missing.values()), records, f"lack {what}{remedy}")
+        remedy = "check the paths" if every else "list them in block_list"
+        text = some(list(missing.values()), records, f"lack {what} ({remedy})")
         report.add(STOP if every else HARM, text)
     if not probe:
         return

@@ -62,6 +62,8 @@ def test_mended_annotations(config):
     assert any("1 without length" in one for one in texts(report, NOTE))
     (harm,) = texts(report, HARM)
     assert "1 outside their video (dropped), first annotation 2 of video 'c'" in harm
+    (harm,) = texts(check_dataset(dict(config, sampling="whole", test_mode=True), "test"), HARM)
+    assert harm.endswith("; the evaluation compares with them as they are written")
 
 
 def test_durations_that_contradict_the_frames(config):
@@ -117,7 +119,7 @@ def test_missing_keys(config, tmp_path):
         (dict(windowsize=3), "windowsize"),
         (dict(subset="val"), "has no subset 'val'"),
         (dict(classes=["jump"]), "has the label 'run', which is not one of the 1 classes"),
-        (dict(features="x{video_id}.npy"), "3 of 3 videos lack features; first: "),
+        (dict(features="x{video_id}.npy"), "3 of 3 videos lack features (check the paths); first: "),
         (dict(feature_stride=5), "none of 3 feature files fits"),
         (dict(block_list=["a", "b", "c"]), "no video is left"),
     ],

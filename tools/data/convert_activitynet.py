@@ -25,9 +25,8 @@ EXAMPLES = """examples:
 """
 
 
-def write_unavailable(converted: Converted, available: str, path: Path) -> None:
-    """Write the ids of the database that are not available, one per line."""
-    there = available_ids(available)
+def write_unavailable(converted: Converted, there: set[str], path: Path) -> None:
+    """Write the ids of the database that are not there, one per line."""
     missing = sorted(converted.database.keys() - there)
     path.write_text("".join(f"{video_id}\n" for video_id in missing))
     print(f"wrote {path}: {len(missing):,} of {len(converted.database):,} videos are not there")
@@ -49,10 +48,11 @@ def main() -> None:
         "the annotation as unavailable.txt, for block_list",
     )
     args = parser.parse_args()
+    there = available_ids(args.available) if args.available else None
     converted = run_conversion(ACTIVITYNET, args)
     finish([(converted, args.out)], args.allow_other_counts)
-    if args.available:
-        write_unavailable(converted, args.available, Path(args.out).with_name("unavailable.txt"))
+    if there is not None:
+        write_unavailable(converted, there, Path(args.out).with_name("unavailable.txt"))
 
 
 if __name__ == "__main__":
