@@ -4,47 +4,53 @@ from mmengine.structures import InstanceData
 
 from mmtad.checkpoints.actionformer import from_actionformer, from_opentad_actionformer
 from mmtad.checkpoints.boundary_map import from_opentad_bmn, from_opentad_gtad
+from mmtad.checkpoints.tridet import from_opentad_tridet, from_tridet
 from mmtad.registry import MODELS
+
+CONVERTERS = {
+    ("actionformer", "official"): from_actionformer,
+    ("actionformer", "opentad"): from_opentad_actionformer,
+    ("tridet", "official"): from_tridet,
+    ("tridet", "opentad"): from_opentad_tridet,
+}
 
 
 @pytest.fixture
-def actionformer_golden(golden):
-    """``actionformer_golden(case, **head)`` -> (detector with its weights, io, converter)."""
+def point_golden(golden):
+    """``point_golden(case, **head)`` -> (ActionFormer or TriDet of a golden, io, converter)."""
 
     def load(name, **head):
         state, io, _ = golden(name)
-        preset = "opentad" if name.endswith("opentad") else "official"
-        convert = from_opentad_actionformer if preset == "opentad" else from_actionformer
-        full = name.endswith("global")
-        neck = (
-            dict(type="FPN1D", in_channels=32, out_channels=32)
-            if full
-            else dict(type="FPNIdentity", channels=32)
+        method, preset = name.removesuffix("_global").split("_")
+        full, trident = name.endswith("global"), method == "tridet"
+        convert = CONVERTERS[method, preset]
+        neck = dict(type="FPN1D", in_channels=32) if full else dict(type="FPNIdentity")
+        neck.update({"out_channels" if full else "channels": 32})
+        blocks = (
+            dict(type="SGPProjection", mlp_channels=48)
+            if trident
+            else dict(type="ConvTransformerProjection", window=-1 if full else 5, use_abs_pos=full)
         )
-        ranges = ((0, 4), (4, 8), (8, 16), (16, 10000))
+        bins = dict(type="TridentHead", num_bins=8) if trident else dict(type="ActionFormerHead")
         model = MODELS.build(
             dict(
                 type="TADDetector",
                 projection=dict(
-                    type="ConvTransformerProjection",
+                    **blocks,
                     in_channels=32,
                     out_channels=32,
                     arch=(2, 2, 3),
-                    window=-1 if full else 5,
                     max_seq_len=64,
-                    use_abs_pos=full,
                     drop_path=0.0,
                     preset=preset,
                 ),
-                neck=dict(num_levels=4, preset=preset, **neck),
+                neck=dict(**neck, num_levels=4, preset=preset),
                 head=dict(
-                    type="ActionFormerHead",
+                    **bins,
                     num_classes=5,
                     in_channels=32,
                     feat_channels=32,
-                    point_generator=dict(
-                        type="PointGenerator", strides=(1, 2, 4, 8), regression_ranges=ranges
-                    ),
+                    point_generator=dict(type="PointGenerator", num_levels=4),
                     preset=preset,
                     **head,
                 ),
@@ -56,6 +62,21 @@ def actionformer_golden(golden):
         return model.eval(), io, convert
 
     return load
+
+
+@pytest.fixture
+def same_gradient_norms():
+    """``same_gradient_norms(model, convert, norms)``: gradients have the norms stored by key."""
+
+    def check(model, convert, norms, rel=1e-4, abs=None):
+        parameters = dict(model.named_parameters())
+        norms = {next(iter(convert({key: torch.zeros(1)}))): norm for key, norm in norms.items()}
+        assert norms.keys() == parameters.keys()
+        for key, norm in norms.items():
+            found = float(parameters[key].grad.norm())
+            assert found == pytest.approx(norm, rel=rel, abs=abs), key
+
+    return check
 
 
 @pytest.fixture
@@ -135,3 +156,16 @@ def boundary_map_golden(golden):
         return model.eval(), io, convert
 
     return load
+
+
+@pytest.fixture
+def map_truth():
+    """``map_truth(io)``: the actions of the training part of BMN's or G-TAD's golden."""
+
+    def make(io):
+        return [
+            InstanceData(segments=segments, labels=torch.zeros(len(segments), dtype=torch.int64))
+            for segments in io["train"]["gt_segments"]
+        ]
+
+    return make
