@@ -1,22 +1,12 @@
 # Published: 76.24 AR@100, 68.47 AUC of proposals (tIoU 0.5:0.05:0.95) in OpenTAD.
 # The model of bmn_tsp_128_10e_activitynet.py, tested as a generator of proposals: score start * end
 # * cls * reg, and a suppression that is gentle around long ones.
-_base_ = "bmn_tsp_128_10e_activitynet.py"
+_base_ = [
+    "bmn_tsp_128_10e_activitynet.py",
+    "../_base_/datasets/activitynet_proposals.py",
+]
 model = dict(head=dict(score_type="product"))
-recall = dict(
-    type="DetectionPostProcessor",
-    nms=dict(
-        type="soft_nms",
-        decay="improved_gaussian",
-        sigma=0.4,
-        iou_threshold=0.5,
-        iou_slope=0.4,
-        min_score=0.0,
-        class_agnostic=True,
-    ),
-    voting=dict(iou_threshold=0.95),
-    max_per_video=100,
-)
+recall = dict(**_base_.proposals, voting=dict(iou_threshold=0.95))
 val_evaluator = dict(
     measures=[dict(type="AR", post_processor=recall)], post_processor=dict(_delete_=True, **recall)
 )

@@ -4,6 +4,7 @@
 _base_ = [
     "../_base_/models/bmn.py",
     "../_base_/datasets/activitynet_tsn.py",
+    "../_base_/datasets/activitynet_proposals.py",
     "../_base_/schedules/adam_bmn_10e.py",
     "../_base_/runtime_without_ema.py",
 ]
@@ -12,20 +13,8 @@ post_processor = dict(
     nms=dict(sigma=0.5, min_score=0.01),
     voting=dict(iou_threshold=0.95),
 )
-recall = dict(
-    type="DetectionPostProcessor",
-    nms=dict(
-        type="soft_nms",
-        decay="improved_gaussian",
-        sigma=0.4,
-        iou_threshold=0.5,
-        iou_slope=0.4,
-        min_score=0.0,
-        class_agnostic=True,
-    ),
-    max_per_video=100,
-)
 val_evaluator = dict(
-    post_processor=post_processor, measures=["mAP", dict(type="AR", post_processor=recall)]
+    post_processor=post_processor,
+    measures=["mAP", dict(type="AR", post_processor=_base_.proposals)],
 )
 test_evaluator = val_evaluator
