@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -227,7 +228,7 @@ def load_video_scores(file: str | Path, format: str = "cuhk") -> VideoScores:
         raise ValueError(
             f"{file} holds no video scores of format '{format}': it has no key {error}"
         ) from error
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{file} holds no video scores of format '{format}': {error}") from error
     if not scores.classes:
         raise ValueError(f"{file} names no class")

@@ -207,3 +207,11 @@ def test_real_tags_scores(shared):
         hits += classes[scores.argmax()] in {found["label"] for found in entries}
     assert len(truth) == 4926 and len(classes) == 200
     assert hits / len(truth) > 0.85
+
+
+def test_a_cut_file_ends_in_one_sentence(tmp_path):
+    path = tmp_path / "scores.json.gz"
+    packed = gzip.compress(json.dumps({"results": {str(n): [n] for n in range(999)}}).encode())
+    path.write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(ValueError, match=r"scores\.json\.gz holds no video scores .* end-of-stream"):
+        load_video_scores(path, "cuhk")
