@@ -9,6 +9,7 @@ _base_ = [
     "../_base_/runtime_without_ema.py",
 ]
 model = dict(head=dict(preset="padding_free"))
+train_dataloader = dict(dataset=dict(min_coverage=0))  # the authors train on short actions too
 post_processor = dict(
     nms=dict(sigma=0.5, min_score=0.01),
     voting=dict(iou_threshold=0.95),

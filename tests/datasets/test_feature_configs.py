@@ -6,6 +6,8 @@ import pytest
 from mmengine.config import Config
 
 from mmtad.datasets import FeatureDataset
+from mmtad.datasets.feature_files import FeatureReadError
+from mmtad.datasets.feature_windows import check_length
 from mmtad.registry import DATASETS
 
 FOLDER = Path(__file__).parents[2] / "configs" / "_base_" / "datasets"
@@ -62,6 +64,18 @@ def test_rates():
         "thumos14_tsn_sliding": (5 / 30, 0),
     }
     assert {name: rates[name] for name in published} == published
+
+
+def test_activitynet_takes_videos_that_lost_frames():
+    """Published numbers count some of which a third is missing; a wrong stride still shows."""
+    cfg = Config.fromfile(FOLDER / "activitynet_tsp.py")
+    lengths = DATASETS.build(dict(cfg.val_dataloader.dataset, lazy_init=True)).lengths
+    item = dict(lengths, video_id="vid", duration=160.0, fps=15)
+    whole = 160 * 15 / 16
+    check_length(round(whole * 2 / 3), 16, item, "v_vid.npy")
+    for stride in (4, 32):
+        with pytest.raises(FeatureReadError, match=r"a feature_stride of \d+ frames"):
+            check_length(round(whole), stride, item, "v_vid.npy")
 
 
 def test_a_leaf_changes_the_window(tmp_path):

@@ -12,6 +12,7 @@ feature_set = dict(
     feature_fps=15,
     sampling="resize",
     window_size=192,
+    length_tolerance=0.4,  # some videos have lost frames, which public code does not mind
 )
 class_agnostic_pipeline = _base_.feature_pipeline[:-1] + [
     dict(type="PackTADInputs", class_agnostic=True)
