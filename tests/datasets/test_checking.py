@@ -119,7 +119,7 @@ def test_missing_keys(config, tmp_path):
         (dict(windowsize=3), "windowsize"),
         (dict(subset="val"), "has no subset 'val'"),
         (dict(classes=["jump"]), "has the label 'run', which is not one of the 1 classes"),
-        (dict(features="x{video_id}.npy"), "3 of 3 videos lack features (check the paths); first: "),
+        (dict(features="x{video_id}.npy"), "3 of 3 videos lack features (check the paths)"),
         (dict(feature_stride=5), "none of 3 feature files fits"),
         (dict(block_list=["a", "b", "c"]), "no video is left"),
     ],

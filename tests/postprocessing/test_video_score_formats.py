@@ -213,5 +213,5 @@ def test_a_cut_file_ends_in_one_sentence(tmp_path):
     path = tmp_path / "scores.json.gz"
     packed = gzip.compress(json.dumps({"results": {str(n): [n] for n in range(999)}}).encode())
     path.write_bytes(packed[: len(packed) // 2])
-    with pytest.raises(ValueError, match=r"scores\.json\.gz holds no video scores .* end-of-stream"):
+    with pytest.raises(ValueError, match=r"scores.json.gz holds no video .* end-of-stream"):
         load_video_scores(path, "cuhk")
