@@ -65,8 +65,8 @@ def parse_args() -> argparse.Namespace:
     add(
         "--videos",
         metavar="GT",
-        help="annotation file: the submission holds exactly the videos of its --subset (default: "
-        "those of the results)",
+        help="annotation file: the submission holds exactly the videos of its --subset, and labels "
+        "that occur in the file (default: those of the results)",
     )
     add("--subset", help="subset of --videos (default: all its videos)")
     add("--external-data", metavar="TEXT", help="activitynet: which other data was used")
@@ -95,10 +95,10 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if len(args.results) > (1 if args.challenge == "activitynet" else 2):
         parser.error(f"{args.challenge} takes fewer result files than {len(args.results)}")
-    if args.challenge == "epic":
-        for option in ("verb_classes", "noun_classes", "sls"):
-            if getattr(args, option) is None:
-                parser.error(f"epic needs --{option.replace('_', '-')}")
+    for option in ("verb_classes", "noun_classes", "sls"):
+        if (getattr(args, option) is None) == (args.challenge == "epic"):
+            needs = "needs" if args.challenge == "epic" else "takes no"
+            parser.error(f"{args.challenge} {needs} --{option.replace('_', '-')}")
     return args
 
 
@@ -118,15 +118,16 @@ def make_epic(args: argparse.Namespace, videos: list[str] | None) -> dict[str, A
 def main() -> None:
     """Make, check and write the file."""
     args = parse_args()
-    videos = None
+    videos = labels = None
     if args.videos:
-        videos = load_ground_truth(args.videos, args.subset).video_ids
+        truth = load_ground_truth(args.videos, args.subset)
+        videos, labels = truth.video_ids, truth.known_labels or None
     if args.challenge == "epic":
         content = make_epic(args, videos)
     elif args.challenge == "ego4d":
-        content = make_ego4d_submission(*args.results, videos=videos)
+        content = make_ego4d_submission(*args.results, videos=videos, labels=labels)
     else:
-        content = make_activitynet_submission(args.results[0], videos, args.external_data)
+        content = make_activitynet_submission(args.results[0], videos, args.external_data, labels)
     path = Path(args.out)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, ensure_ascii=False, allow_nan=False), encoding="utf-8")

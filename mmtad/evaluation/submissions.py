@@ -25,7 +25,10 @@ Content = dict[str, Any]
 
 
 def make_activitynet_submission(
-    results: Source, videos: Collection[str] | None = None, external_data: str | None = None
+    results: Source,
+    videos: Collection[str] | None = None,
+    external_data: str | None = None,
+    labels: Collection[str] | None = None,
 ) -> Content:
     """Content of a detection file for ActivityNet.
 
@@ -34,19 +37,21 @@ def make_activitynet_submission(
         videos: Ids that the file must hold: those without detection get an empty list, others are
             an error. None takes the videos of the results.
         external_data: What other data was used for training, in words; None for none.
+        labels: Names of the classes; others, which the server does not know, are an error. None
+            takes any.
 
     Returns:
         ``{"version", "results": {video: [{"label", "score", "segment"}]}, "external_data"}``.
 
     Raises:
-        ValueError: If the results are invalid or hold other videos.
+        ValueError: If the results are invalid or hold other videos or labels.
     """
     found, name = read_results(results)
     if found and all(video.startswith("v_") for video in found):
         found = {video[2:]: detections for video, detections in found.items()}
     content = {
         "version": ACTIVITYNET_VERSION,
-        "results": _fill(found, videos, name),
+        "results": _fill(found, videos, name, labels),
         "external_data": {"used": external_data is not None, "details": external_data or ""},
     }
     check_activitynet_submission(content)
@@ -92,7 +97,7 @@ def make_epic_submission(
     Raises:
         ValueError: If the results are invalid, a name has no id or a level is out of range.
     """
-    found, name = read_results(actions)
+    found, name = read_results(actions, default_name="the actions")
     ids = {
         "verb": {label: number for number, label in enumerate(verbs)},
         "noun": {label: number for number, label in enumerate(nouns)},
@@ -145,7 +150,10 @@ def check_epic_submission(content: Mapping[str, Any]) -> None:
 
 
 def make_ego4d_submission(
-    detections: Source, retrieval: Source | None = None, videos: Collection[str] | None = None
+    detections: Source,
+    retrieval: Source | None = None,
+    videos: Collection[str] | None = None,
+    labels: Collection[str] | None = None,
 ) -> Content:
     """Content of a file for the Moment Queries challenge of Ego4D.
 
@@ -154,13 +162,14 @@ def make_ego4d_submission(
         retrieval: Results for recall@kx; None for the same detections.
         videos: Ids of the clips that the file must hold, as in
             :func:`make_activitynet_submission`.
+        labels: Names of the classes, as there.
 
     Returns:
         ``{"version", "challenge", "detect_results": {clip: [{"label", "score", "segment"}]},
         "retrieve_results": {..}}``.
 
     Raises:
-        ValueError: If the results are invalid or hold other clips.
+        ValueError: If the results are invalid or hold other clips or labels.
     """
     content: Content = {"version": EGO4D_VERSION, "challenge": EGO4D_CHALLENGE}
     for key, source in (
@@ -168,7 +177,7 @@ def make_ego4d_submission(
         ("retrieve_results", detections if retrieval is None else retrieval),
     ):
         found, name = read_results(source)
-        content[key] = _fill(found, videos, name)
+        content[key] = _fill(found, videos, name, labels)
     check_ego4d_submission(content)
     return content
 
@@ -201,10 +210,15 @@ def _check_detections(content: Mapping[str, Any], name: str, labelled: bool = Tr
 
 
 def _fill(
-    results: Mapping[str, Any], videos: Collection[str] | None, name: str
+    results: Mapping[str, Any],
+    videos: Collection[str] | None,
+    name: str,
+    labels: Collection[str] | None = None,
 ) -> dict[str, list[Content]]:
     """Detections with the fields of a file only, for exactly the videos asked for."""
     _check_detections({"results": results}, name)
+    if labels is not None:
+        _check_labels(results, frozenset(labels), name)
     if videos is not None:
         wanted = set(videos)
         outside = [video for video in results if video not in wanted]
@@ -220,6 +234,16 @@ def _fill(
         ]
         for video in (results if videos is None else videos)
     }
+
+
+def _check_labels(results: Mapping[str, Any], labels: frozenset[str], name: str) -> None:
+    for video, detections in results.items():
+        unknown = [one["label"] for one in detections if str(one["label"]) not in labels]
+        if unknown:
+            raise ValueError(
+                f"{name}: video '{video}' has the label {unknown[0]!r}, which is none of the "
+                f"{len(labels)} of the challenge"
+            )
 
 
 def _epic_entry(detection: Content, ids: Mapping[str, Mapping[str, int]], where: str) -> Content:

@@ -151,9 +151,11 @@ def _common_videos(
     results: Sequence[Mapping[str, Any]], names: Sequence[str], allow_missing: bool
 ) -> list[str]:
     """All videos in the order in which they are first met."""
-    for result, name in zip(results[1:], names[1:], strict=True):
+    for result, name in zip(results, names, strict=True):
+        if not result:
+            raise ValueError(f"{name} holds no video; give the results of a detector")
         if not result.keys() & results[0].keys():
-            examples = [next(iter(r), None) for r in (result, results[0])]
+            examples = [next(iter(r)) for r in (result, results[0])]
             raise ValueError(
                 f"{name} and {names[0]} have no video in common ({examples[0]!r} and so on, "
                 f"{examples[1]!r} and so on); an ensemble needs results of one data set"
@@ -190,6 +192,7 @@ def _read_one(detection: Any, video: str, name: str) -> tuple[float, float, floa
         (start, end), score, label = (detection[key] for key in ("segment", "score", "label"))
         numbers = [value for value in (start, end, score) if not isinstance(value, str | bool)]
         good = len(numbers) == 3 and all(map(math.isfinite, numbers))
+        good &= isinstance(label, str | int | float)
     except (KeyError, TypeError, ValueError):
         good = False
     if not good or start > end or score < 0:

@@ -111,6 +111,10 @@ def test_check_the_others():
 def test_bad_results():
     with pytest.raises(ValueError, match="1 of 1 videos are not in the subset .* \\('a', ...\\)"):
         make_activitynet_submission(found("run"), ["b"])
+    for make in (make_activitynet_submission, make_ego4d_submission):
+        make(found("run"), labels=["run", "jump"])
+        with pytest.raises(ValueError, match="video 'a' has the label 'run', .* none of the 1 of"):
+            make(found("run"), labels=["jump"])
     with pytest.raises(ValueError, match="video 'a' has the label 'verb5 sink', which is not a"):
         make_epic_submission(found("verb5 sink"), VERBS, NOUNS, **LEVELS)
     with pytest.raises(ValueError, match="a detection without 'label'"):

@@ -74,9 +74,11 @@ def test_missing_videos():
         ensemble_results([A, {"y": B["y"]}], names=["a", "b"])
     merged = ensemble_results([A, {"y": B["y"]}], allow_missing=True)
     assert [len(merged[v]) for v in "xy"] == [2, 1]
-    for other in ({"v_x": []}, {}):
-        with pytest.raises(ValueError, match="result 2 and result 1 have no video in common"):
-            ensemble_results([A, other], allow_missing=True)
+    with pytest.raises(ValueError, match="result 2 and result 1 have no video in common"):
+        ensemble_results([A, {"v_x": []}], allow_missing=True)
+    for pair, number in (([A, {}], 2), ([{}, A], 1)):
+        with pytest.raises(ValueError, match=f"result {number} holds no video"):
+            ensemble_results(pair, allow_missing=True)
 
 
 def test_labels_of_another_data_set():
@@ -99,6 +101,7 @@ def test_labels_of_another_data_set():
         {"segment": [0, 1], "label": "run", "score": -0.5},
         {"segment": [0, 1], "label": "run"},
         {"segment": [0, 1], "score": 0.5},
+        {"segment": [0, 1], "label": None, "score": 0.5},
         "run",
     ],
 )

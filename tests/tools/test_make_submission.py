@@ -113,5 +113,7 @@ def test_bad_levels_and_arguments(run, epic):
     assert (status, "'sls_pt' of the EPIC-Kitchens submission is a level" in error) == (1, True)
     status, _, error = run("epic", "acts.json", "--out", "sub.json")
     assert (status, "epic needs --verb-classes" in error) == (2, True)
+    status, _, error = run("ego4d", "run.json", "--out", "sub.json", "--sls", "1", "1", "1")
+    assert (status, "ego4d takes no --sls" in error) == (2, True)
     status, _, error = run("activitynet", "run.json", "run.json", "--out", "sub.json")
     assert (status, "activitynet takes fewer result files than 2" in error) == (2, True)
