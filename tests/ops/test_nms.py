@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmtad.ops import batched_nms, nms, segment_voting, soft_nms
+from mmtad.ops import batched_nms, fuse_segments, nms, segment_voting, soft_nms
 from mmtad.ops._nms_kernels import compile_loop
 
 
@@ -311,5 +311,6 @@ def test_memory_grows_linearly(monkeypatch):
     batched_nms(segments, scores, labels)
     keep, _ = soft_nms(segments, scores)
     segment_voting(segments[keep], segments, scores, 0.5)
+    fuse_segments(segments, scores, labels, labels % 2, [1, 1])
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak
     assert grown < 100 * 1024  # KiB; one matrix of all pairs would take 27 GiB
