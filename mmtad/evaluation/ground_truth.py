@@ -166,7 +166,7 @@ def _select(database: Mapping[str, Any], subset: str | None, name: str) -> list[
 
 
 def _labels(database: Mapping[str, Any], ignored: Collection[str]) -> frozenset[str]:
-    """Labels of all videos but ignored ones; what is malformed in subsets that nobody evaluates is passed over."""
+    """Labels of all videos; what is malformed where nobody evaluates is passed over."""
     lists = [info.get("annotations") for info in database.values()]
     found = {
         str(annotation["label"])
