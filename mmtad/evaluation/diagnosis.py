@@ -159,11 +159,7 @@ def _assign(
     ground_truth: GroundTruth, durations: FloatArray, bins: Sequence[Bins]
 ) -> list[tuple[Bins, IntArray]]:
     """The bin of every annotated action, per characteristic."""
-    if not ground_truth.classes:
-        raise ValueError(
-            f"{ground_truth.name} has no annotated action in its {len(ground_truth.video_ids)} "
-            "evaluated videos, so there is nothing to diagnose; choose a subset with annotations"
-        )
+    ground_truth.require_actions("mAP_N")
     if any(one.characteristic == "coverage" for one in bins):
         require_durations(ground_truth, durations)
     values = action_characteristics(ground_truth, durations)
