@@ -80,6 +80,9 @@ class DetectionPostProcessor:
             the ``topk`` are dropped (:func:`reweigh_by_video_scores`). None leaves all as it is.
         clamp_first: Limit the segments to the video before anything else, as OpenTAD does on
             sliding windows; elsewhere public code does it last.
+        per_window: Do everything in each window on its own, the classes of ``video_scores``
+            included, and then all but the classes once more for the whole video, as OpenTAD does
+            with BMN and G-TAD on sliding windows. ``max_per_video`` counts what comes out then.
 
     Raises:
         FileNotFoundError: If the file of ``video_scores`` does not exist.
@@ -96,6 +99,7 @@ class DetectionPostProcessor:
         max_per_video: int | None = None,
         video_scores: Mapping[str, Any] | None = None,
         clamp_first: bool = False,
+        per_window: bool = False,
     ) -> None:
         self.nms = None if nms is None else read_nms(nms)
         self.voting = None if voting is None else dict(voting)
@@ -103,6 +107,7 @@ class DetectionPostProcessor:
         self.min_duration = min_duration
         self.max_per_video = max_per_video
         self.clamp_first = clamp_first
+        self.per_window = per_window
         for name in ("pre_nms_topk", "max_per_video"):
             if (value := getattr(self, name)) is not None and value <= 0:
                 raise ValueError(f"{name} must be positive or None, got {value}")
@@ -177,12 +182,23 @@ class DetectionPostProcessor:
             raise ValueError(f"the duration of video {video_id!r} must be >= 0, got {duration}")
         segments, scores, labels = merge_windows(windows)
         _check_finite(segments, scores)
+        video = self._video_scores(video_id, classes)
+        if self.per_window and windows:
+            found = [self._process(merge_windows([one]), video, duration) for one in windows]
+            return self._process(merge_windows(found), None, duration)
+        return self._process((segments, scores, labels), video, duration)
+
+    def _process(
+        self, fields: tuple[Tensor, Tensor, Tensor], video: Tensor | None, duration: float | None
+    ) -> InstanceData:
+        """All steps after the merging; ``video`` holds the ``[K]`` scores of the whole video."""
+        segments, scores, labels = fields
         if self.clamp_first and duration is not None:
             segments = segments.clamp(min=0, max=duration)
-        video = self._video_scores(video_id, classes)
         if video is not None and not self.relabel:
-            fields = segments, scores, labels
-            segments, scores, labels = reweigh_by_video_scores(*fields, video, **self.fusion)
+            segments, scores, labels = reweigh_by_video_scores(
+                segments, scores, labels, video, **self.fusion
+            )
         if self.min_duration is not None:
             long_enough = segments[:, 1] - segments[:, 0] > self.min_duration
             segments, scores, labels = (x[long_enough] for x in (segments, scores, labels))
@@ -193,14 +209,8 @@ class DetectionPostProcessor:
             keep = torch.arange(len(scores), device=scores.device)[: self.max_per_video]
             final.segments, final.scores = segments[keep], scores[keep]
         else:
-            keep, final.scores = batched_nms(
-                segments,
-                scores,
-                labels,
-                max_total=self.max_per_video,
-                duration=duration,
-                **self.nms,
-            )
+            options = {**self.nms, "max_total": self.max_per_video, "duration": duration}
+            keep, final.scores = batched_nms(segments, scores, labels, **options)
             final.segments = segments[keep]
             if self.voting is not None:
                 final.segments = segment_voting(final.segments, segments, scores, **self.voting)

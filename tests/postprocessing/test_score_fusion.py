@@ -6,6 +6,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 
 from mmtad.evaluation import DetectionMetric
+from mmtad.ops import batched_nms, segment_voting
 from mmtad.postprocessing import (
     DetectionPostProcessor,
     fuse_video_scores,
@@ -116,6 +117,45 @@ def test_post_processor_fuses_after_suppression(file):
         process([window()])
     with pytest.raises(ValueError, match="predicts class 4"):
         process([window(labels=(0, 4))], video_id="a", classes=CLASSES)
+
+
+def test_every_window_on_its_own_and_then_all(file):
+    """What OpenTAD does with BMN and G-TAD on windows, written down with the operators.
+
+    A window is suppressed, limited to the video and gets its classes; then all that is left of all
+    windows is suppressed once more, so that a segment lowers itself in its second class.
+    """
+    generator = torch.Generator().manual_seed(0)
+    windows = []
+    for start in (-2.0, 20.0, 42.0):
+        segments = (start + 30 * torch.rand(60, 2, generator=generator)).sort(dim=1).values
+        scores = torch.rand(60, generator=generator)
+        windows.append(window(segments, scores.tolist(), [0] * 60))
+    options = dict(sigma=0.3, min_score=0.0001, class_agnostic=True)
+    process = DetectionPostProcessor(
+        nms=dict(type="soft_nms", **options),
+        voting=dict(iou_threshold=0.95),
+        max_per_video=40,
+        video_scores=dict(file=str(file), topk=2),
+        per_window=True,
+    )
+    out = process(windows, video_id="a", classes=CLASSES, duration=60.0)
+
+    def suppress(segments, scores, labels):
+        keep, lowered = batched_nms(segments, scores, labels, max_total=40, **options)
+        return segment_voting(segments[keep], segments, scores, 0.95), lowered, labels[keep]
+
+    rows = []
+    for one in windows:
+        segments, scores, _ = suppress(one.segments, one.scores, one.labels)
+        for label, score in ((0, 0.64), (1, 0.25)):
+            labels = torch.full((len(scores),), label)
+            rows.append((segments.clamp(0, 60), scores * score, labels))
+    segments, scores, labels = suppress(*map(torch.cat, zip(*rows, strict=True)))
+    torch.testing.assert_close(out.segments, segments.clamp(0, 60))
+    torch.testing.assert_close(out.scores, scores)
+    assert out.labels.tolist() == labels.tolist() and len(out) == 40
+    assert len(process([], video_id="a", classes=CLASSES)) == 0
 
 
 def test_post_processor_weighs_own_classes_first(file):
