@@ -1,5 +1,5 @@
 # Post-processing on THUMOS14 for detectors without classes, as OpenTAD has it: every window is
-# suppressed and gets the two best classes of its video by UntrimmedNet (G-TAD's uNet_test.npy), then
+# suppressed and gets the two best classes of its video by UntrimmedNet (file uNet_test.npy), then
 # all windows of a video are suppressed together.
 post_processor = dict(
     type="DetectionPostProcessor",
