@@ -13,7 +13,6 @@ train_dataloader = dict(
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type="DefaultSampler", shuffle=True),
-    collate_fn=dict(type="pseudo_collate"),
     dataset=dict(
         **common,
         subset="train",
@@ -33,7 +32,6 @@ val_dataloader = dict(
     batch_size=4,
     num_workers=1,
     sampler=dict(type="DefaultSampler", shuffle=False),
-    collate_fn=dict(type="pseudo_collate"),
     dataset=dict(
         **common,
         subset="test",

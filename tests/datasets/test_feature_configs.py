@@ -1,9 +1,14 @@
 """The data set bases of features: their arguments, and that a leaf can change them."""
 
+import json
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
 
 from mmtad.datasets import FeatureDataset
 from mmtad.datasets.feature_files import FeatureReadError
@@ -107,3 +112,25 @@ def test_a_config_evaluates_on_the_videos_of_its_published_number(leaf, videos):
     cfg = Config.fromfile(FOLDER.parents[1] / leaf)
     for loader in (cfg.val_dataloader, cfg.test_dataloader):
         assert loader.dataset.block_list == f"thumos14_{videos}"
+
+
+def test_the_config_of_the_docs_makes_batches(tmp_path, monkeypatch):
+    """MMEngine marks what comes from ``mmtad::`` with a scope, which no argument may choke on."""
+    monkeypatch.chdir(tmp_path)
+    text = (FOLDER.parents[2] / "docs" / "your_dataset.md").read_text(encoding="utf-8")
+    (block,) = (one for one in re.findall("```python\n(.*?)```", text, re.S) if "features=" in one)
+    Path("mine.py").write_text(block)
+    Path("data/mine/features").mkdir(parents=True)
+    database = {}
+    for name, subset in (("a", "train"), ("b", "train"), ("c", "test")):
+        np.save(f"data/mine/features/{name}.npy", np.zeros((100, 768), np.float32))
+        actions = [dict(segment=[2, 7], label=label) for label in ("jump", "throw")]
+        database[name] = dict(subset=subset, duration=32.0, fps=25, annotations=actions)
+    Path("data/mine/annotations.json").write_text(json.dumps(dict(database=database)))
+    cfg = Config.fromfile("mine.py")
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        for options, sizes in ((cfg.train_dataloader, [2]), (cfg.test_dataloader, [1])):
+            options.update(num_workers=0, persistent_workers=False)
+            batches = list(Runner.build_dataloader(options, seed=0))
+            assert [len(batch["inputs"]) for batch in batches] == sizes
+            assert batches[0]["inputs"][0].shape == (768, 2304)

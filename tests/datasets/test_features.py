@@ -211,7 +211,6 @@ def test_one_file_of_all_videos_in_worker_processes(build, folder, database):
             batch_size=2,
             num_workers=2,
             sampler=dict(type="DefaultSampler", shuffle=False),
-            collate_fn=dict(type="pseudo_collate"),
             dataset=config,
         )
     )

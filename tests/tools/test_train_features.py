@@ -21,14 +21,12 @@ train_dataloader = dict(
     batch_size=2,
     num_workers=1,
     sampler=dict(type="DefaultSampler", shuffle=True),
-    collate_fn=dict(type="pseudo_collate"),
     dataset=dict(**common, subset="train", sampling="random"),
 )
 val_dataloader = dict(
     batch_size=1,
     num_workers=0,
     sampler=dict(type="DefaultSampler", shuffle=False),
-    collate_fn=dict(type="pseudo_collate"),
     dataset=dict(**common, sampling="whole", test_mode=True),
 )
 test_dataloader = val_dataloader

@@ -21,7 +21,6 @@ train_dataloader = dict(
     num_workers=8,
     persistent_workers=True,
     sampler=dict(type="DefaultSampler", shuffle=True),
-    collate_fn=dict(type="pseudo_collate"),
     # OpenTAD does not train on actions below 1 % of their video.
     dataset=dict(**common, subset="training", min_coverage=0.01),
 )
@@ -30,7 +29,6 @@ val_dataloader = dict(
     num_workers=8,
     persistent_workers=True,
     sampler=dict(type="DefaultSampler", shuffle=False),
-    collate_fn=dict(type="pseudo_collate"),
     dataset=dict(**common, subset="validation", test_mode=True),
 )
 test_dataloader = val_dataloader

@@ -15,7 +15,6 @@ train_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
     sampler=dict(type="DefaultSampler", shuffle=True),
-    collate_fn=dict(type="pseudo_collate"),
     dataset=dict(**common, subset="train", sampling="random", min_visible=0.3),
 )
 val_dataloader = dict(
@@ -23,7 +22,6 @@ val_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
     sampler=dict(type="DefaultSampler", shuffle=False),
-    collate_fn=dict(type="pseudo_collate"),
     dataset=dict(**common, subset="val", sampling="sliding", window_overlap=0, test_mode=True),
 )
 test_dataloader = val_dataloader
