@@ -118,8 +118,10 @@ def test_the_config_of_the_docs_makes_batches(tmp_path, monkeypatch):
     """MMEngine marks what comes from ``mmtad::`` with a scope, which no argument may choke on."""
     monkeypatch.chdir(tmp_path)
     text = (FOLDER.parents[2] / "docs" / "your_dataset.md").read_text(encoding="utf-8")
-    (block,) = (one for one in re.findall("```python\n(.*?)```", text, re.S) if "features=" in one)
-    Path("mine.py").write_text(block)
+    for number, block in enumerate(re.findall("```python\n(.*?)```", text, re.S)):
+        Path(f"mine{number}.py").write_text(block)
+        data = Config.fromfile(f"mine{number}.py").train_dataloader.dataset
+        assert Path(data.data_root, data.ann_file) == Path("data/mine/annotations.json")
     Path("data/mine/features").mkdir(parents=True)
     database = {}
     for name, subset in (("a", "train"), ("b", "train"), ("c", "test")):
@@ -127,7 +129,7 @@ def test_the_config_of_the_docs_makes_batches(tmp_path, monkeypatch):
         actions = [dict(segment=[2, 7], label=label) for label in ("jump", "throw")]
         database[name] = dict(subset=subset, duration=32.0, fps=25, annotations=actions)
     Path("data/mine/annotations.json").write_text(json.dumps(dict(database=database)))
-    cfg = Config.fromfile("mine.py")
+    cfg = Config.fromfile("mine1.py")  # that of features
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         for options, sizes in ((cfg.train_dataloader, [2]), (cfg.test_dataloader, [1])):
             options.update(num_workers=0, persistent_workers=False)
