@@ -15,7 +15,7 @@ from .annotations import (
     check_database,
     collect_labels,
     parse_videos,
-    read_database,
+    read_annotation,
     select_subset,
 )
 from .block_lists import resolve_block_list
@@ -43,7 +43,7 @@ class AnnotatedDataset(BaseDataset):
         database: The content of ``database``, instead of ``ann_file``.
         subset: Name or names of subsets; None takes all videos.
         classes: Class names in the order of their labels; None takes those of ``metainfo``, else
-            the sorted labels of the whole annotation.
+            the labels of the whole annotation, in the order of the file's ``classes``, else sorted.
         block_list: Videos to leave out: their ids, the name of a known list or the path of a text
             file, see :func:`resolve_block_list`.
         ignore_labels: Labels to leave out.
@@ -183,15 +183,15 @@ class AnnotatedDataset(BaseDataset):
             problems: Filled with what had to be mended in them, instead of logging it.
         """
         name = self.ann_file if self.database is None else "the given database"
-        database = (
-            read_database(self.ann_file)
+        database, order = (
+            read_annotation(self.ann_file)
             if self.database is None
-            else check_database(self.database, name)
+            else (check_database(self.database, name), [])
         )
         chosen = select_subset(database, self.subset, name)
         chosen = {key: info for key, info in chosen.items() if key not in self.block_list}
         classes = self._classes or self._metainfo.get("classes")
-        classes = list(classes or collect_labels(database, self.ignore_labels))
+        classes = list(classes or collect_labels(database, self.ignore_labels, order))
         records = parse_videos(chosen, classes, self.ignore_labels, name, self.probe, problems)
         if self.min_coverage and not self.test_mode:
             records = drop_short(records, self.min_coverage, problems)

@@ -37,11 +37,14 @@ class VideoRecord:
     annotated: list[tuple[float, float, str]] = field(default_factory=list)
 
 
-def read_database(ann_file: str | Path) -> dict[str, dict]:
-    """Read the ``database`` of an annotation file.
+def read_annotation(ann_file: str | Path) -> tuple[dict[str, dict], list[str]]:
+    """Read the ``database`` of an annotation file, and its ``classes`` in their order.
 
     Args:
         ann_file: ``.json`` or ``.json.gz``.
+
+    Returns:
+        The database, and the class names; none if the file does not list them.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -64,7 +67,9 @@ def read_database(ann_file: str | Path) -> dict[str, dict]:
             f"the annotation file {path} has no 'database' but {keys}; "
             "convert it to the ActivityNet layout first"
         )
-    return check_database(content["database"], str(path))
+    classes = content.get("classes")
+    names = classes if isinstance(classes, list) else []
+    return check_database(content["database"], str(path)), [str(name) for name in names]
 
 
 def check_database(database: Any, name: str) -> dict[str, dict]:
@@ -103,15 +108,18 @@ def select_subset(
     return {key: info for key, info in database.items() if info.get("subset") in wanted}
 
 
-def collect_labels(database: Mapping[str, Mapping], ignore: Collection[str] = ()) -> list[str]:
-    """All labels of a database, sorted, without those to ignore."""
+def collect_labels(
+    database: Mapping[str, Mapping], ignore: Collection[str] = (), order: Sequence[str] = ()
+) -> list[str]:
+    """All labels of a database but those to ignore, in a given order; others follow, sorted."""
     labels = {
         str(one["label"])
         for info in database.values()
         for one in info.get("annotations") or []
         if isinstance(one, Mapping) and "label" in one
     }
-    return sorted(labels - set(ignore))
+    places = {label: place for place, label in enumerate(order)}
+    return sorted(labels - set(ignore), key=lambda label: (places.get(label, len(places)), label))
 
 
 def parse_videos(

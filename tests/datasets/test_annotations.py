@@ -6,7 +6,7 @@ import pytest
 from mmtad.datasets.annotations import (
     collect_labels,
     parse_videos,
-    read_database,
+    read_annotation,
     select_subset,
 )
 
@@ -29,7 +29,7 @@ def test_reads_json_and_gzip(tmp_path):
     content = json.dumps({"version": "1", "database": {"a": video()}})
     (tmp_path / "a.json").write_text(content)
     (tmp_path / "a.json.gz").write_bytes(gzip.compress(content.encode()))
-    assert read_database(tmp_path / "a.json") == read_database(tmp_path / "a.json.gz")
+    assert read_annotation(tmp_path / "a.json") == read_annotation(tmp_path / "a.json.gz")
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,13 @@ def test_bad_files_are_named(tmp_path, content, message):
     path = tmp_path / "bad.json"
     path.write_text(content)
     with pytest.raises(ValueError, match=message) as caught:
-        read_database(path)
+        read_annotation(path)
     assert "bad.json" in str(caught.value)
 
 
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="nope.json does not exist; check ann_file"):
-        read_database(tmp_path / "nope.json")
+        read_annotation(tmp_path / "nope.json")
 
 
 def test_subsets():
@@ -68,6 +68,7 @@ def test_subsets():
 def test_labels_are_sorted_without_ignored():
     database = {"a": video(([0, 1], "b"), ([0, 1], "a")), "b": video(([0, 1], "Ambiguous"))}
     assert collect_labels(database, ["Ambiguous"]) == ["a", "b"]
+    assert collect_labels(database, order=["b", "c", "Ambiguous"]) == ["b", "Ambiguous", "a"]
 
 
 def test_segments_are_mended_and_counted(logged):
@@ -148,7 +149,7 @@ def test_real_files(shared, file, subset, videos, segments):
     paths = sorted((shared / "data").glob(file))
     if not paths:
         pytest.skip(f"{file} is not there")
-    database = read_database(paths[0])
+    database, _ = read_annotation(paths[0])
     chosen = select_subset(database, subset, "x")
     labels = collect_labels(database, ["Ambiguous"])
     records = parse_videos(chosen, labels, ["Ambiguous"], "x", lambda record: (25, 100_000))
@@ -164,4 +165,4 @@ def test_a_damaged_gz_ends_in_one_sentence(tmp_path):
     for content in (whole[: len(whole) // 2], whole[:60] + bytes(40) + whole[100:], b"{}"):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"a\.json\.gz is not valid JSON"):
-            read_database(path)
+            read_annotation(path)

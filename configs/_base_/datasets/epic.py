@@ -1,6 +1,6 @@
 # EPIC-Kitchens-100 from raw video: 768 steps of 8 frames, at 15 fps (every 2nd of 30).
 # epic-verb_768x8-160.py and epic-noun_768x8-160.py add annotations and pipelines. The class names
-# are the sorted labels of the annotation.
+# are the labels of the annotation in the order of their official ids.
 common = dict(
     type="TADDataset",
     data_root="data/epic_kitchens100",

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mmtad.datasets.annotations import read_database
+from mmtad.datasets.annotations import read_annotation
 from mmtad.datasets.benchmarks import Benchmark, Source, convert, write_annotation
 from mmtad.datasets.benchmarks.conversion import NO_LENGTH, OUTSIDE, PAST_END, REPEATED
 
@@ -47,7 +47,7 @@ def test_digits_survive_and_nothing_is_changed(tmp_path):
     }
     path = tmp_path / "new" / "toy.json"
     write_annotation(converted, path)
-    written = read_database(path)["v"]["annotations"]
+    written = read_annotation(path)[0]["v"]["annotations"]
     assert [(*one["segment"], one["label"]) for one in written] == segments
     head = json.loads(path.read_text())
     assert (head["version"], head["classes"]) == ("Toy", ["run", "jump"])

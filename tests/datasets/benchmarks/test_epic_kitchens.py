@@ -3,7 +3,15 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmtad.datasets.benchmarks import Counts, convert, epic_benchmark, read_source, read_video_info
+from mmtad.datasets import TADDataset
+from mmtad.datasets.benchmarks import (
+    Counts,
+    convert,
+    epic_benchmark,
+    read_source,
+    read_video_info,
+    write_annotation,
+)
 from mmtad.datasets.benchmarks.conversion import PAST_END, REPEATED
 from mmtad.datasets.benchmarks.counts import differing
 from mmtad.datasets.benchmarks.epic_kitchens import (
@@ -194,3 +202,13 @@ def test_bad_class_files_are_named(folder, tmp_path):
         read_classes(folder / INFO, "noun")
     with pytest.raises(FileNotFoundError, match="none.csv does not exist"):
         read_classes(tmp_path / "none.csv", "noun")
+
+
+def test_data_sets_number_the_classes_by_their_official_ids(converted, names, tmp_path):
+    """As in the checkpoints of ActionFormer, TriDet and OpenTAD; 293 of the 300 nouns occur."""
+    for target, count in (("verb", 97), ("noun", 293)):
+        write_annotation(converted[target], tmp_path / "epic.json")
+        dataset = TADDataset(str(tmp_path / "epic.json"), 16, subset="train", lazy_init=True)
+        _, classes = dataset.read_records({})
+        ids = [names[target].index(name) for name in classes]
+        assert len(ids) == count and ids == sorted(ids)

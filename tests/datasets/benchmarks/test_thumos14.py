@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from mmtad.datasets.annotations import parse_videos, read_database, select_subset
+from mmtad.datasets.annotations import parse_videos, read_annotation, select_subset
 from mmtad.datasets.benchmarks import THUMOS14, THUMOS14_CLASSES, Counts, write_annotation
 from mmtad.datasets.benchmarks.conversion import OUTSIDE, PAST_END
 from mmtad.datasets.benchmarks.counts import differing, verdict
@@ -184,7 +184,7 @@ def test_ambiguous_can_be_left_out(data, convert_files):
 def test_our_loader_reads_what_is_written(converted, tmp_path):
     path = tmp_path / "annotations" / "thumos14.json"
     write_annotation(converted["original"], path)
-    database = read_database(path)
+    database, _ = read_annotation(path)
     assert database == converted["original"].database
     test = select_subset(database, "Test", "written")
     records = parse_videos(test, THUMOS14_CLASSES, ["Ambiguous"], "written")
