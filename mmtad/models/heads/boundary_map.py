@@ -52,6 +52,15 @@ class MapBehaviour:
     isolate_padding: bool
     overlapping_only: bool
 
+    def regression_loss(self, weight: float | None = None) -> dict:
+        """Config of the regression loss of the map; ``weight`` replaces that of the preset."""
+        return dict(
+            type="mmtad.BalancedL2Loss",
+            as_published=not self.isolate_padding,
+            overlapping_only=self.overlapping_only,
+            loss_weight=self.reg_weight if weight is None else weight,
+        )
+
 
 def resolve_map_behaviour(block: str, preset: str) -> MapBehaviour:
     """What is done under a preset.
@@ -109,6 +118,34 @@ class BoundaryTower(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Score the steps: ``[B, C, T]``, zero at padded steps, to ``[B, out_channels, T]``."""
         return self.out(self.block(x, mask) if self.graph else F.relu(self.block(x)))
+
+
+def build_map_convs(
+    in_channels: int, channels: int, num_convs: int, kernel_size: int | Sequence[int]
+) -> nn.ModuleList:
+    """Convolutions over the map that keep its size.
+
+    Args:
+        in_channels: Channels of the map.
+        channels: Channels of every convolution.
+        num_convs: Convolutions.
+        kernel_size: Odd kernel, one or a list.
+
+    Returns:
+        The convolutions.
+
+    Raises:
+        ValueError: If there are not as many kernels, or one is even.
+    """
+    kernels = [kernel_size] * num_convs if isinstance(kernel_size, int) else list(kernel_size)
+    if len(kernels) != num_convs or any(kernel % 2 == 0 for kernel in kernels):
+        raise ValueError(
+            f"{num_convs} convolutions need as many kernels, all odd, got {kernel_size}"
+        )
+    return nn.ModuleList(
+        nn.Conv2d(channels if i else in_channels, channels, kernel, padding=kernel // 2)
+        for i, kernel in enumerate(kernels)
+    )
 
 
 def only_level(features: Sequence[Tensor], num_steps: int) -> Tensor:

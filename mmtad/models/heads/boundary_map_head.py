@@ -16,6 +16,7 @@ from .boundary_map import (
     BoundaryMapOutputs,
     BoundaryTower,
     boundary_scores,
+    build_map_convs,
     candidate_cells,
     only_level,
     resolve_map_behaviour,
@@ -137,31 +138,12 @@ class BoundaryMapHead(BaseModule):
             )
             | (extractor or dict(type="mmtad.BoundaryMatchingExtractor"))
         )
-        kernels = [kernel_size] * num_convs if isinstance(kernel_size, int) else list(kernel_size)
-        if len(kernels) != num_convs:
-            raise ValueError(f"{num_convs} convolutions need as many kernels, got {kernel_size}")
-        self.map_convs = nn.ModuleList(
-            nn.Conv2d(
-                feat_channels if i else extractor_channels,
-                feat_channels,
-                kernel,
-                padding=kernel // 2,
-            )
-            for i, kernel in enumerate(kernels)
-        )
+        self.map_convs = build_map_convs(extractor_channels, feat_channels, num_convs, kernel_size)
         self.map_out = nn.Conv2d(feat_channels, 2, 1)
-        weight = behaviour.reg_weight if reg_weight is None else reg_weight
-        default = dict(
-            type="mmtad.BalancedL2Loss",
-            as_published=not isolate,
-            overlapping_only=behaviour.overlapping_only,
-            loss_weight=weight,
-        )
-        self.loss_boundary = MODELS.build(
-            loss_boundary or dict(type="mmtad.BalancedBCELoss", threshold=0.5)
-        )
-        self.loss_cls = MODELS.build(loss_cls or dict(type="mmtad.BalancedBCELoss", threshold=0.9))
-        self.loss_reg = MODELS.build(default | (loss_reg or {}))
+        cross_entropy = dict(type="mmtad.BalancedBCELoss")
+        self.loss_boundary = MODELS.build(loss_boundary or dict(cross_entropy, threshold=0.5))
+        self.loss_cls = MODELS.build(loss_cls or dict(cross_entropy, threshold=0.9))
+        self.loss_reg = MODELS.build(behaviour.regression_loss(reg_weight) | (loss_reg or {}))
         segments, valid = proposal_segments(num_steps, num_durations)
         self.register_buffer("segments", segments, persistent=False)
         self.register_buffer("inside", valid, persistent=False)

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 from mmengine.structures import InstanceData
@@ -183,8 +185,11 @@ def test_wrong_configs_and_inputs_are_named():
         build(score_type="sum")
     with pytest.raises(ValueError, match="got None and 'some'"):
         build(candidates="some")
-    with pytest.raises(ValueError, match=r"2 convolutions need as many kernels, got \[1, 3, 3\]"):
-        build(kernel_size=[1, 3, 3])
+    for wrong in ([1, 3, 3], 2):
+        with pytest.raises(
+            ValueError, match=f"as many kernels, all odd, got {re.escape(str(wrong))}"
+        ):
+            build(kernel_size=wrong)
     with pytest.raises(ValueError, match="between 1 and num_steps=12, got 13"):
         build(num_durations=13)
     with pytest.raises(ValueError, match="padding"):
