@@ -107,6 +107,30 @@ def _sink(heap, size, position, keys, ranks):
 
 
 @compile_loop
+def _lower(top, begin, stop, arrays, method, least, sigma, min_score):
+    """Lower what overlaps ``top`` in ``begin`` to ``stop``, a part of a run by ascending start."""
+    starts, ends, lengths, scores, alive = arrays
+    start, end, length, one = starts[top], ends[top], lengths[top], scores.dtype.type(1)
+    for j in range(begin, stop):
+        if starts[j] >= end:
+            break
+        inter = min(end, ends[j]) - max(start, starts[j])
+        if not alive[j] or inter <= 0:
+            continue
+        iou = inter / (length + lengths[j] - inter)
+        if iou < least:
+            continue
+        if method == GAUSSIAN:
+            scores[j] *= math.exp(-(iou * iou) / sigma)
+        elif method == LINEAR:
+            scores[j] *= one - iou
+        else:
+            alive[j] = False
+        if scores[j] < min_score:
+            alive[j] = False
+
+
+@compile_loop
 def suppress(
     starts,
     ends,
@@ -145,10 +169,10 @@ def suppress(
     """
     order, bounds, reach, first = _length_runs(starts, ends, by_start, groups, num_groups)
     starts, ends, scores = starts[order], ends[order], scores[order]
-    one, eps = scores.dtype.type(1), scores.dtype.type(LENGTH_EPS)
-    lengths = ends - starts + eps
+    lengths = ends - starts + scores.dtype.type(LENGTH_EPS)
     keys = scores.copy()
     alive = scores >= min_score
+    arrays = (starts, ends, lengths, scores, alive)
     heap = np.flatnonzero(alive)
     size = len(heap)
     for position in range(size // 2 - 1, -1, -1):
@@ -173,27 +197,11 @@ def suppress(
         kept[count], kept_scores[count] = order[top], scores[top]
         count += 1
         room[group] -= 1
-        start, end, length = starts[top], ends[top], lengths[top]
-        least = iou_threshold + iou_slope * length
+        least = iou_threshold + iou_slope * lengths[top]
         for run in range(first[group], first[group + 1]):
             stop = bounds[run + 1]
-            for j in range(_first_beyond(reach, bounds[run], stop, start), stop):
-                if starts[j] >= end:
-                    break
-                inter = min(end, ends[j]) - max(start, starts[j])
-                if not alive[j] or inter <= 0:
-                    continue
-                iou = inter / (length + lengths[j] - inter)
-                if iou < least:
-                    continue
-                if method == GAUSSIAN:
-                    scores[j] *= math.exp(-(iou * iou) / sigma)
-                elif method == LINEAR:
-                    scores[j] *= one - iou
-                else:
-                    alive[j] = False
-                if scores[j] < min_score:
-                    alive[j] = False
+            begin = _first_beyond(reach, bounds[run], stop, starts[top])
+            _lower(top, begin, stop, arrays, method, least, sigma, min_score)
     return kept[:count], kept_scores[:count]
 
 

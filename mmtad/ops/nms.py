@@ -168,11 +168,7 @@ def batched_nms(
         iou_threshold = 0.0
     groups, num_groups = np.zeros(len(starts), np.int64), 1
     if not class_agnostic:
-        if labels is None or labels.shape != scores.shape:
-            shape = None if labels is None else tuple(labels.shape)
-            raise ValueError(f"{len(starts)} segments need as many labels, got the shape {shape}")
-        classes, groups = np.unique(labels.detach().cpu().numpy(), return_inverse=True)
-        num_groups = len(classes)
+        groups, num_groups = _groups(labels, len(starts))
     max_total = len(starts) if max_total is None else max_total
     max_per_group = max_total if max_per_class is None else min(max_per_class, max_total)
     real = values.dtype.type
@@ -244,6 +240,15 @@ def segment_voting(
         iou_weighted,
     )
     return torch.from_numpy(refined).to(kept)
+
+
+def _groups(labels: Tensor | None, count: int) -> tuple[np.ndarray, int]:
+    """Number the classes that occur; gives the number of each segment ``[N]`` and how many."""
+    if labels is None or labels.shape != (count,):
+        shape = None if labels is None else tuple(labels.shape)
+        raise ValueError(f"{count} segments need as many labels, got the shape {shape}")
+    classes, groups = np.unique(labels.detach().cpu().numpy(), return_inverse=True)
+    return groups, len(classes)
 
 
 def _arrays(segments: Tensor, scores: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
