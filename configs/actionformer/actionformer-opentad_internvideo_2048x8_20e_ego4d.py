@@ -15,8 +15,9 @@ model = dict(
     neck=dict(num_levels=10),
     head=dict(point_generator=dict(num_levels=10, overlapping=True)),
 )
-train_dataloader = dict(dataset=dict(truncation_margin=0))
-val_dataloader = dict(dataset=dict(sampling="sliding", window_overlap=0))
+# OpenTAD counts times from frame 4 here, half a stride, where the middle of the clip is frame 8.
+train_dataloader = dict(dataset=dict(truncation_margin=0, clip_frames=8))
+val_dataloader = dict(dataset=dict(sampling="sliding", window_overlap=0, clip_frames=8))
 test_dataloader = val_dataloader
 val_evaluator = dict(post_processor=dict(clamp_first=True))
 test_evaluator = val_evaluator

@@ -136,3 +136,19 @@ def test_the_config_of_the_docs_makes_batches(tmp_path, monkeypatch):
             batches = list(Runner.build_dataloader(options, seed=0))
             assert [len(batch["inputs"]) for batch in batches] == sizes
             assert batches[0]["inputs"][0].shape == (768, 2304)
+
+
+@pytest.mark.parametrize(
+    ("leaf", "offset"),
+    [
+        ("actionformer-opentad_slowfast_1024x16_20e_ego4d.py", 16),
+        ("actionformer-opentad_egovlp_1024x16_20e_ego4d.py", 8),
+        ("actionformer-opentad_internvideo_2048x8_20e_ego4d.py", 4),
+        ("actionformer-opentad_slowfast_2304x16_20e_epic-verb.py", 16),
+        ("actionformer-opentad_i3d_2304x4_35e_thumos14.py", 8),
+    ],
+)
+def test_times_count_from_the_frame_of_opentad(leaf, offset):
+    cfg = Config.fromfile(FOLDER.parents[1] / "actionformer" / leaf)
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        assert loader.dataset.clip_frames / 2 == offset
