@@ -79,7 +79,6 @@ def parse_args() -> argparse.Namespace:
         "mAP, as on THUMOS14; 0.5:0.95:0.05 for AR; 0.1:0.5:0.1 for recall@kx; mAP on "
         "ActivityNet: 0.5:0.95:0.05, on EPIC-Kitchens and Ego4D: 0.1:0.5:0.1)",
     )
-    add("--subset", help="evaluate only this subset of the ground truth (default: all videos)")
     add(
         "--style",
         choices=STYLES,
@@ -89,6 +88,27 @@ def parse_args() -> argparse.Namespace:
         "that with the matching of the evaluation kit of THUMOS14",
     )
     add("--per-class", action="store_true", help="also list the numbers of every class")
+    add(
+        "--epic",
+        action="store_true",
+        help="EPIC-Kitchens: GT is epic_action.json, PREDICTIONS are the results of verbs and of "
+        "nouns, which are paired, or one file of actions or a submission of the challenge",
+    )
+    _add_selection_arguments(parser)
+    _add_recall_arguments(parser)
+    add("--output", metavar="FILE", help="also write the numbers (fractions) to this JSON file")
+    args = parser.parse_args()
+    if args.epic:
+        for option in ("--measure", "--style", "--ignore-labels"):
+            name = option[2:].replace("-", "_")
+            if getattr(args, name) != parser.get_default(name):
+                parser.error(f"--epic has its own measures and takes no {option}")
+    return args
+
+
+def _add_selection_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--subset", help="evaluate only this subset of the ground truth (default: all videos)")
     add(
         "--ignore-labels",
         nargs="+",
@@ -108,12 +128,10 @@ def parse_args() -> argparse.Namespace:
         help="count repeated annotations (same label, both ends within 0.001 s) as often as they "
         "occur, as the official ActivityNet evaluation does (default: once)",
     )
-    add(
-        "--epic",
-        action="store_true",
-        help="EPIC-Kitchens: GT is epic_action.json, PREDICTIONS are the results of verbs and of "
-        "nouns, which are paired, or one file of actions or a submission of the challenge",
-    )
+
+
+def _add_recall_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add("--top-k", nargs="+", type=int, default=[1, 5], help="the k of recall@kx (default: 1 5)")
     add(
         "--average",
@@ -123,14 +141,6 @@ def parse_args() -> argparse.Namespace:
         "code of Ego4D",
     )
     add("--max-proposals", type=int, default=100, help="largest AN of AR (default: %(default)s)")
-    add("--output", metavar="FILE", help="also write the numbers (fractions) to this JSON file")
-    args = parser.parse_args()
-    if args.epic:
-        for option in ("--measure", "--style", "--ignore-labels"):
-            name = option[2:].replace("-", "_")
-            if getattr(args, name) != parser.get_default(name):
-                parser.error(f"--epic has its own measures and takes no {option}")
-    return args
 
 
 def evaluate(args: argparse.Namespace, measure: str, path: str) -> Any:
