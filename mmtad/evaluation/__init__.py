@@ -1,12 +1,5 @@
 from .action_pairs import pair_verbs_and_nouns
-from .average_precision import average_precision, interpolated_average_precision
-from .average_recall import (
-    area_under_curve,
-    average_recall,
-    first_hits,
-    proposal_budgets,
-    recall_at_kx,
-)
+from .average_precision import average_precision
 from .detection import (
     STYLES,
     THUMOS_TIOU_THRESHOLDS,
@@ -51,7 +44,6 @@ from .tables import (
     retrieval_table,
 )
 from .text_results import read_text_results
-from .thumos_precision import thumos_average_precision
 
 __all__ = [
     "ACTIVITYNET_TIOU_THRESHOLDS",
@@ -69,9 +61,7 @@ __all__ = [
     "Predictions",
     "ProposalReport",
     "RetrievalReport",
-    "area_under_curve",
     "average_precision",
-    "average_recall",
     "check_activitynet_submission",
     "check_ego4d_submission",
     "check_epic_submission",
@@ -85,8 +75,6 @@ __all__ = [
     "evaluate_epic",
     "evaluate_proposals",
     "evaluate_retrieval",
-    "first_hits",
-    "interpolated_average_precision",
     "load_ground_truth",
     "load_predictions",
     "load_proposals",
@@ -94,15 +82,12 @@ __all__ = [
     "make_ego4d_submission",
     "make_epic_submission",
     "pair_verbs_and_nouns",
-    "proposal_budgets",
     "proposal_report",
     "proposal_table",
     "read_json",
     "read_text_results",
-    "recall_at_kx",
     "resolve_bins",
     "retrieval_report",
     "retrieval_table",
-    "thumos_average_precision",
     "write_results",
 ]

@@ -76,7 +76,7 @@ def evaluate_proposals(
 
     The definition is that of the ActivityNet proposal task, with which BSN and BMN are measured.
     An average number AN of proposals per video is spent by taking the same share of the proposals
-    of every annotated video, best first, see :func:`mmtad.evaluation.proposal_budgets`. Labels of
+    of every annotated video, best first, see :func:`.proposal_budgets`. Labels of
     proposals do not matter. Proposals of videos without annotated action, and of videos outside the
     ground truth, are left out; in the public evaluators they shrink the share of the other videos.
     Proposals of equal score are ranked in the order of the file.

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmtad.evaluation import (
+from mmtad.evaluation.average_recall import (
     area_under_curve,
     average_recall,
     first_hits,
