@@ -6,7 +6,7 @@ model = dict(
     # With one class OpenTAD takes every point to the suppression.
     head=dict(preset="opentad", min_duration=None, score_threshold=0.0, pre_nms_topk=5000),
 )
-resized = dict(resize_offset=0, resize_span="duration")
+resized = dict(resize_offset=0, resize_span="duration", resize_method="roi_align")
 train_dataloader = dict(dataset=dict(**resized, min_coverage=0.01))
 val_dataloader = dict(dataset=resized)
 test_dataloader = val_dataloader

@@ -9,8 +9,9 @@ model = dict(
     projection=dict(in_channels=512),
     head=dict(num_steps=128, num_durations=128),
 )
-train_dataloader = dict(dataset=dict(window_size=128))
-val_dataloader = dict(dataset=dict(window_size=128))
+resized = dict(window_size=128, resize_method="roi_align")
+train_dataloader = dict(dataset=resized)
+val_dataloader = dict(dataset=resized)
 test_dataloader = val_dataloader
 val_evaluator = dict(
     post_processor=dict(

@@ -6,8 +6,9 @@ _base_ = [
     "../_base_/runtime_without_ema.py",
 ]
 model = dict(projection=dict(in_channels=512))
-train_dataloader = dict(dataset=dict(window_size=100))
-val_dataloader = dict(dataset=dict(window_size=100))
+resized = dict(window_size=100, resize_method="roi_align")
+train_dataloader = dict(dataset=resized)
+val_dataloader = dict(dataset=resized)
 test_dataloader = val_dataloader
 # OpenTAD names a voting threshold here but suppresses per class, where it never votes.
 val_evaluator = dict(post_processor=dict(nms=dict(sigma=0.8), voting=None))

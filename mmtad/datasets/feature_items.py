@@ -11,7 +11,7 @@ from .windows import sliding_windows, visible_segments
 
 SAMPLINGS = ("random", "sliding", "resize", "whole")
 RESIZE_SPANS = ("duration", "features")
-RESIZE_METHODS = ("linear", "bmn")
+RESIZE_METHODS = ("linear", "roi_align", "bmn")
 
 
 def check_feature_lengths(lengths: Mapping[str, Any], test_mode: bool) -> None:

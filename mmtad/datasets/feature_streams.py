@@ -181,6 +181,24 @@ def interpolate(features: np.ndarray, length: int) -> np.ndarray:
     ].numpy()
 
 
+def roi_align(features: np.ndarray, length: int) -> np.ndarray:
+    """Stretch or squeeze features as RoI align does, in which OpenTAD resizes ActivityNet.
+
+    Each new step is the mean of as many values as it has features (rounded up), at equal distances
+    within its share and interpolated linearly; a stretch is that of :func:`interpolate`.
+
+    Args:
+        features: float32 ``[C, T]``.
+        length: T'.
+
+    Returns:
+        float32 ``[C, T']``.
+    """
+    samples = -(-features.shape[1] // length)
+    finer = interpolate(features, length * samples)
+    return finer.reshape(len(features), length, samples).mean(axis=2)
+
+
 def average_samples(features: np.ndarray, length: int, samples: int = 3) -> np.ndarray:
     """Stretch or squeeze features as `BMN <https://arxiv.org/abs/1907.09702>`_ does.
 

@@ -59,7 +59,8 @@ class FeatureDataset(AnnotatedDataset):
             the part that they saw, as in ActionFormer.
         crop_resized: Train on a random part of a resized sample, ``crop_ratio`` of it, as
             ActionFormer does; its margin is ``resize_offset`` unless given.
-        resize_method: ``"linear"`` interpolation, or ``"bmn"``, the mean of three samples.
+        resize_method: ``"linear"`` interpolation at one moment per step, ``"roi_align"``, the mean
+            of as many moments as a step has features, as in OpenTAD, or ``"bmn"``, of three.
         length_tolerance: Share of a duration by which features may be longer or shorter than it;
             None does not compare.
         data_root: Folder that relative paths start from.

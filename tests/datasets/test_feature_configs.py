@@ -152,3 +152,22 @@ def test_times_count_from_the_frame_of_opentad(leaf, offset):
     cfg = Config.fromfile(FOLDER.parents[1] / "actionformer" / leaf)
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         assert loader.dataset.clip_frames / 2 == offset
+
+
+def test_every_config_decodes_in_the_grid_that_it_trains_in():
+    keys = ("feature_stride", "clip_frames", "feature_fps", "step_stride", "classes", "ann_file")
+    keys += ("features", "resize_offset", "resize_span", "resize_method", "length_tolerance")
+    leaves = [path for path in FOLDER.parents[1].glob("*/*.py") if "_base_" not in str(path)]
+    checked = 0
+    for path in leaves:
+        cfg = Config.fromfile(path)
+        train = cfg.train_dataloader.dataset
+        if train.get("type") != "FeatureDataset":
+            continue
+        for loader in (cfg.val_dataloader, cfg.test_dataloader):
+            for key in keys:
+                assert train.get(key) == loader.dataset.get(key), (path.name, key)
+            if "resize" in (train.sampling, loader.dataset.sampling):
+                assert train.sampling == loader.dataset.sampling, path.name
+        checked += 1
+    assert checked > 30

@@ -8,6 +8,7 @@ from mmtad.datasets.feature_streams import (
     average_samples,
     interpolate,
     parse_streams,
+    roi_align,
 )
 
 ROWS = np.arange(30, dtype=np.float32).reshape(10, 3)
@@ -56,7 +57,7 @@ def test_streams_are_concatenated_at_the_length_of_the_first(stream):
     np.testing.assert_array_equal(sequence.read()[3:, 4:7], read[3:])
 
 
-@pytest.mark.parametrize("resize", [interpolate, average_samples])
+@pytest.mark.parametrize("resize", [interpolate, roi_align, average_samples])
 def test_resizing_keeps_constants_order_and_range(resize):
     rng = np.random.default_rng(0)
     for count, length in [(1, 5), (2, 7), (5, 5), (100, 7), (7, 100), (3, 1)]:
@@ -76,6 +77,18 @@ def test_resizing_by_hand():
     np.testing.assert_allclose(interpolate(ramp, 8)[0, :4], [0, 0.25, 0.75, 1.25])
     # from 0 (the first middle) to the border at 1.5: samples at 0, 0.75 and 1.5
     np.testing.assert_allclose(average_samples(ramp, 2), [[0.75, 2.25]], atol=1e-4)
+
+
+def test_roi_align_by_hand():
+    """Of RoI align over [0, T) with ``aligned=True`` and as many samples as it takes by default."""
+    ramp = np.arange(5, dtype=np.float32)[None]
+    np.testing.assert_allclose(roi_align(ramp[:, :4], 2), [[0.5, 2.5]])
+    # Thirds of 2.5 steps: the samples of the first are at -1/12 (kept at 0), 3/4 and 19/12.
+    np.testing.assert_allclose(roi_align(ramp, 2), [[7 / 9, 4 - 7 / 9]], rtol=1e-6)
+    np.testing.assert_allclose(roi_align(ramp, 7), interpolate(ramp, 7))
+    lonely = np.zeros((1, 300), np.float32)
+    lonely[0, 150] = 3.0
+    assert interpolate(lonely, 100).sum() == 0 and roi_align(lonely, 100).sum() == 1
 
 
 BAD = {

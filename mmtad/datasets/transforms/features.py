@@ -10,7 +10,13 @@ import torch
 from ...registry import TRANSFORMS
 from ...structures import TemporalGrid
 from ..feature_files import FeatureReadError
-from ..feature_streams import FeatureSequence, FeatureStream, average_samples, interpolate
+from ..feature_streams import (
+    FeatureSequence,
+    FeatureStream,
+    average_samples,
+    interpolate,
+    roi_align,
+)
 from ..feature_windows import (
     check_length,
     margin_steps,
@@ -40,7 +46,7 @@ def open_sequence(streams: Sequence[FeatureStream], item: Mapping[str, Any]) -> 
     return sequence
 
 
-_RESIZE = {"linear": interpolate, "bmn": average_samples}
+_RESIZE = {"linear": interpolate, "roi_align": roi_align, "bmn": average_samples}
 
 
 @TRANSFORMS.register_module()
