@@ -171,6 +171,15 @@ def compare(
             level=logging.WARNING,
         )
     detections = load_predictions(predictions, ground_truth)
+    found, classes = np.unique(detections.labels), ground_truth.classes
+    if len(found) == 1 < len(classes) < len(detections.labels) and found[0] >= 0:
+        print_log(
+            f"all {len(detections.labels)} detections are of the class '{classes[found[0]]}', one "
+            f"of {len(classes)}; a detector without classes needs a classifier of videos "
+            "(video_scores), or AR as its measure",
+            logger="current",
+            level=logging.WARNING,
+        )
     ap = _average_precision(ground_truth, detections, thresholds, style)
     return DetectionReport(
         classes=ground_truth.classes,

@@ -158,6 +158,17 @@ def test_videos_outside_the_ground_truth_are_false_positives():
     assert report.per_class()["run"]["AP"] == 1
 
 
+def test_a_detector_without_classes_is_told(log):
+    """Its label 0 is the name of the first class."""
+    found = {"results": {"a": detections(*[([0, 10], "run", i / 9) for i in range(9)])}}
+    evaluate_detections(GT, found, subset="test")
+    assert any("all 9 detections are of the class 'run', one of 2; a detector" in x for x in log)
+    log.clear()
+    found["results"]["a"].extend(detections(([0, 10], "jump", 0.5)))
+    evaluate_detections(GT, found, subset="test")
+    assert not any("are of the class" in line for line in log)
+
+
 def test_blocked_videos_and_ignored_labels_vanish_on_both_sides():
     blocked = detection_report(GT, PERFECT, 0.5, "test", blocked_videos=["a"])
     assert (blocked.classes, blocked.num_videos, blocked.num_predictions) == (["run"], 2, 1)
