@@ -2,7 +2,7 @@
 _base_ = [
     "../_base_/models/actionformer_feature_epic.py",
     "../_base_/datasets/epic-verb_slowfast.py",
-    "../_base_/schedules/adamw_feature.py",
+    "../_base_/schedules/adamw_feature_epic_20e.py",
     "../_base_/default_runtime.py",
 ]
 model = dict(
@@ -10,16 +10,4 @@ model = dict(
     neck=dict(preset="opentad"),
     head=dict(preset="opentad"),
 )
-train_cfg = dict(max_epochs=20, val_begin=12)
-param_scheduler = [
-    dict(type="LinearLR", start_factor=1e-8, begin=0, end=5, convert_to_iter_based=True),
-    dict(
-        type="CosineAnnealingLR",
-        eta_min=1e-8,
-        begin=5,
-        end=20,
-        T_max=15,
-        convert_to_iter_based=True,
-    ),
-]
 train_dataloader = dict(dataset=dict(truncation_margin=0))

@@ -4,7 +4,7 @@
 _base_ = [
     "../_base_/models/tridet_feature_epic.py",
     "../_base_/datasets/epic-noun_slowfast.py",
-    "../_base_/schedules/adamw_feature.py",
+    "../_base_/schedules/adamw_feature_epic_20e.py",
     "../_base_/default_runtime.py",
 ]
 model = dict(
@@ -12,16 +12,4 @@ model = dict(
     neck=dict(preset="opentad"),
     head=dict(num_classes=293, label_smoothing=0.1, pre_nms_topk=2000, preset="opentad"),
 )
-train_cfg = dict(max_epochs=20, val_begin=12)
-param_scheduler = [
-    dict(type="LinearLR", start_factor=1e-8, begin=0, end=5, convert_to_iter_based=True),
-    dict(
-        type="CosineAnnealingLR",
-        eta_min=1e-8,
-        begin=5,
-        end=20,
-        T_max=15,
-        convert_to_iter_based=True,
-    ),
-]
 train_dataloader = dict(dataset=dict(truncation_margin=0))

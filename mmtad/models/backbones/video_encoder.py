@@ -294,8 +294,6 @@ class VideoEncoder(BaseModule):
         if trained and self.checkpointing:
             return recompute(blocks, x, asides, layout, groups, self.offload)
         for block, extra, cut in zip(blocks, asides, groups, strict=True):
-            if trained:
-                x = block.forward_all(x, extra, layout)
-            else:
-                x = block.forward_groups(x, extra, layout, cut)
+            whole = (x, extra, layout)
+            x = block.forward_all(*whole) if trained else block.forward_groups(*whole, cut)
         return x
