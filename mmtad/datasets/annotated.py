@@ -189,6 +189,12 @@ class AnnotatedDataset(BaseDataset):
             else (check_database(self.database, name), [])
         )
         chosen = select_subset(database, self.subset, name)
+        for one in sorted(self.block_list - database.keys()):
+            if one.removeprefix("v_") in database:
+                raise ValueError(
+                    f"the block list names {one!r}, but {name} the video {one[2:]!r}; write the ids "
+                    "of the annotation"
+                )
         chosen = {key: info for key, info in chosen.items() if key not in self.block_list}
         classes = self._classes or self._metainfo.get("classes")
         classes = list(classes or collect_labels(database, self.ignore_labels, order))

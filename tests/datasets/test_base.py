@@ -152,6 +152,7 @@ def test_other_suffix_and_own_path(build, database, videos, tmp_path):
     "change, error, message",
     [
         (dict(database=None), ValueError, "needs ann_file or database"),
+        (dict(block_list=["v_v1"]), ValueError, "names 'v_v1', but the given database .* 'v1'"),
         (
             dict(database=None, ann_file="/no/a.json"),
             FileNotFoundError,
