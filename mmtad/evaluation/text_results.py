@@ -44,7 +44,7 @@ def read_text_results(
     Raises:
         FileNotFoundError: If the file does not exist.
         ValueError: If a line has another number of fields, or a time, class id or score is not
-            valid; the message names the line.
+            valid (the message names the line), or there is no line.
     """
     if reversed_segments not in REVERSED:
         raise ValueError(
@@ -73,12 +73,15 @@ def read_text_results(
             _number(fields[-1], "score", where) if has_score else 1.0 / (len(detections) + 1)
         )
         detections.append(entry)
+    if not results:
+        raise ValueError(f"{path} has no line with a detection or proposal; write the file again")
     return results
 
 
 def _read_text(path: Path) -> str:
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; give the path of a text file")
+        what = "is a folder, not a file" if path.is_dir() else "does not exist"
+        raise FileNotFoundError(f"{path} {what}; give the path of a text file")
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         return raw.decode("utf-8")

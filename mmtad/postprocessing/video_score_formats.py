@@ -232,6 +232,8 @@ def load_video_scores(file: str | Path, format: str = "cuhk") -> VideoScores:
         raise ValueError(f"{file} holds no video scores of format '{format}': {error}") from error
     if not scores.classes:
         raise ValueError(f"{file} names no class")
+    if len(set(scores.classes)) < len(scores.classes):
+        raise ValueError(f"{file} names a class twice; give every class one score")
     return scores
 
 

@@ -76,6 +76,10 @@ def test_bad_arguments(write):
         read_text_results(path, NAMES, reversed_segments="guess")
     with pytest.raises(FileNotFoundError, match="none.txt does not exist"):
         read_text_results("none.txt")
+    with pytest.raises(FileNotFoundError, match="is a folder, not a file"):
+        read_text_results(path.parent)
+    with pytest.raises(ValueError, match="empty.txt has no line with a detection"):
+        read_text_results(write("\n", "empty.txt"))
     broken = path.with_suffix(".gz")
     broken.write_bytes(b"not compressed")
     with pytest.raises(ValueError, match="is not a text file"):

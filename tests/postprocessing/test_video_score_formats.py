@@ -215,3 +215,14 @@ def test_a_cut_file_ends_in_one_sentence(tmp_path):
     path.write_bytes(packed[: len(packed) // 2])
     with pytest.raises(ValueError, match=r"scores.json.gz holds no video .* end-of-stream"):
         load_video_scores(path, "cuhk")
+
+
+def test_a_class_named_twice_and_a_file_cut_short(tmp_path):
+    path = tmp_path / "cuhk.json"
+    path.write_text(json.dumps({"class": ["run", "run"], "results": {"a": [0.1, 0.2]}}))
+    with pytest.raises(ValueError, match="cuhk.json names a class twice"):
+        load_video_scores(path)
+    short = tmp_path / "cuhk.json.gz"
+    short.write_bytes(gzip.compress(path.read_bytes())[:-12])
+    with pytest.raises(ValueError, match="cuhk.json.gz holds no video scores"):
+        load_video_scores(short)
