@@ -192,8 +192,7 @@ class AnnotatedDataset(BaseDataset):
         for one in sorted(self.block_list - database.keys()):
             if one.removeprefix("v_") in database:
                 raise ValueError(
-                    f"the block list names {one!r}, but {name} the video {one[2:]!r}; write its "
-                    "ids"
+                    f"the block list names {one!r}, but {name} the video {one[2:]!r}; write its ids"
                 )
         chosen = {key: info for key, info in chosen.items() if key not in self.block_list}
         classes = self._classes or self._metainfo.get("classes")
