@@ -118,7 +118,6 @@ def _add_selection_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--block-list",
-        "--blocked-videos",
         metavar="LIST",
         help=f"leave out videos: {', '.join(BLOCK_LISTS)}, or a text file with one id per line",
     )

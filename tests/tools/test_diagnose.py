@@ -99,7 +99,7 @@ def test_result_names():
         (["a.json", "--tiou", "0.05"], "at most the lowest threshold 0.05"),
         (["a.json", "--videos", "none"], "has no video 'none'"),
         (["a.json", "--subset", "train"], "has no subset 'train'"),
-        (["a.json", "--blocked-videos", "nolist"], "nolist"),
+        (["a.json", "--block-list", "nolist"], "nolist"),
         (["a.json"] * 7, "at most 6 results are compared, got 7"),
         (["gt.json"], "has no key 'results'"),
     ],

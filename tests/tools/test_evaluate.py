@@ -55,7 +55,7 @@ def test_table(files):
         "gt.json",
         "pred.json",
         *("--tiou", "0.5:0.9:0.2", "--subset", "test", "--per-class"),
-        *("--blocked-videos", "block.txt"),
+        *("--block-list", "block.txt"),
     )
     assert done.returncode == 0, done.stderr
     rows = [
@@ -87,7 +87,7 @@ def test_bad_input_ends_in_one_sentence_and_an_error_status(files):
         (["gt.json", "pred.json", "--tiou", "0.5:x"], "--tiou '0.5:x' is not understood"),
         (["gt.json", "pred.json", "--tiou", "0.7:0.3:0.1"], "--tiou '0.7:0.3:0.1' is not"),
         (["gt.json", "pred.json", "--tiou", "50"], "up to 1, got [50.0]"),
-        (["gt.json", "pred.json", "--blocked-videos", "none.txt"], "none.txt"),
+        (["gt.json", "pred.json", "--block-list", "none.txt"], "none.txt"),
     ],
 )
 def test_bad_input(files, monkeypatch, capsys, arguments, message):

@@ -78,7 +78,7 @@ def parse_args() -> argparse.Namespace:
         "--ignore-labels", nargs="+", default=[], metavar="LABEL", help="labels to leave out"
     )
     parser.add_argument(
-        "--blocked-videos",
+        "--block-list",
         metavar="LIST",
         help=f"leave out the videos of {', '.join(BLOCK_LISTS)}, or of a text file, one id a line",
     )
@@ -235,7 +235,7 @@ def main() -> None:
         args.ground_truth,
         args.subset,
         args.ignore_labels,
-        resolve_block_list(args.blocked_videos),
+        resolve_block_list(args.block_list),
         not args.keep_duplicates,
     )
     durations = load_durations(args.ground_truth, truth)
