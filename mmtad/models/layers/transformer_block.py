@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from .attention import global_attention, local_attention
 from .channels_last import Linear, conv1d
 from .drop_path import ScaledDropPath
-from .masked_conv import MaskedMaxPool1d, downsample_mask, zero_padding
+from .masked_conv import MaskedMaxPool1d, downsample_mask, known_full, zero_padding
 
 
 class MaskedConvAttention(nn.Module):
@@ -152,4 +152,4 @@ class ConvTransformerBlock(nn.Module):
 
 def _zero_tokens(x: Tensor, mask: Tensor) -> Tensor:
     """Zero the padded steps of ``[B, T, C]``."""
-    return x * mask[..., None].to(x.dtype)
+    return x if known_full(mask) else x * mask[..., None].to(x.dtype)
