@@ -12,14 +12,19 @@ import torch.distributed as dist
 from mmengine.config import Config, DictAction
 
 
-def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that every tool with a Runner takes: config overrides and launcher."""
+def add_config_overrides(parser: argparse.ArgumentParser) -> None:
+    """Add ``--cfg-options``: what to merge into the config that is read."""
     parser.add_argument(
         "--cfg-options",
         nargs="+",
         action=DictAction,
         help="override config entries: key=value, nested keys with dots, lists as [a,b]",
     )
+
+
+def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that every tool with a Runner takes: config overrides and launcher."""
+    add_config_overrides(parser)
     parser.add_argument(
         "--launcher",
         choices=["none", "pytorch", "slurm", "mpi"],

@@ -143,7 +143,7 @@ def _detad(coverage: tuple, length: tuple, instances: tuple) -> tuple[Bins, ...]
 
 
 BIN_PRESETS: dict[str, tuple[Bins, ...]] = {
-    # DETAD's, also those of the TSP paper.
+    # DETAD's.
     "activitynet": _detad(
         (0, 0.2, 0.4, 0.6, 0.8, 1), (0, 30, 60, 120, 180, inf), (0, 1, 4, 8, inf)
     ),

@@ -5,12 +5,11 @@ import logging
 import sys
 import warnings
 
-from mmengine.config import DictAction
 from rich.console import Console
 from rich.table import Table
 
 import mmtad  # noqa: F401  (mends the installed stack)
-from mmtad.apis.cli import read_config, run_cli
+from mmtad.apis.cli import add_config_overrides, read_config, run_cli
 from mmtad.apis.fake_run import AVERAGE, FROZEN, GRADIENTS, INPUTS, SAVED, STATE, WEIGHTS
 from mmtad.apis.memory_plan import (
     CONTEXT,
@@ -39,12 +38,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--switches", action="store_true", help="try all switches, whether or not they are needed"
     )
-    parser.add_argument(
-        "--cfg-options",
-        nargs="+",
-        action=DictAction,
-        help="override config entries: key=value, nested keys with dots, lists as [a,b]",
-    )
+    add_config_overrides(parser)
     args = parser.parse_args()
     if args.gpu_memory is not None and args.gpu_memory <= 0:
         parser.error(f"--gpu-memory must be positive, got {args.gpu_memory}")

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 import mmtad  # noqa: F401  (mends the installed stack)
-from mmtad.apis.cli import read_config, run_cli
+from mmtad.apis.cli import add_config_overrides, read_config, run_cli
 from mmtad.datasets.checking import HARM, NOTE, STOP, DatasetReport, Finding, check_dataset
 from mmtad.datasets.comparing import check_regression_ranges, compare_datasets, inner_configs
 from mmtad.datasets.statistics import class_counts, distributions
@@ -61,6 +61,7 @@ def parse_args() -> argparse.Namespace:
         help="where to draw the distributions of length, coverage and number of actions (default: "
         "work_dirs/<config name>/distributions.png)",
     )
+    add_config_overrides(parser)
     return parser.parse_args()
 
 
@@ -176,6 +177,7 @@ def main() -> int:
     """Check, print the tables and draw; returns the exit status."""
     args = parse_args()
     cfg = read_config(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
     MMLogger.get_instance("check_dataset", log_level="ERROR")  # the tables say it all
     with DefaultScope.overwrite_default_scope(cfg.get("default_scope", "mmtad")):
         reports = check_loaders(cfg, args.probe)

@@ -77,6 +77,13 @@ def test_a_run_that_may_start(write, run, tmp_path):
     assert picture.shape[1] > 1500 and picture[..., :3].std() > 0.05
 
 
+def test_overrides_of_the_config(write, run):
+    status, out, _ = run(write(), "--cfg-options", "val_dataloader.dataset.subset=train")
+    (videos,) = (line for line in out.splitlines() if line.startswith("│ videos"))
+    assert [cell.strip() for cell in videos.split("│")[2:4]] == ["2", "2"]
+    assert status == 1 and "2 of 2 videos are in both" in out
+
+
 def test_a_run_that_would_go_wrong(write, run, tmp_path):
     extra = """
 model["head"]["num_classes"] = 20
