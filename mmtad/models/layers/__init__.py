@@ -12,11 +12,13 @@ from .masked_conv import (
 )
 from .position import AbsolutePosition, sinusoid_table
 from .presets import PRESETS, PyramidPreset, resolve_preset
+from .query_presets import QUERY_PRESETS, QueryPreset, resolve_query_preset
 from .sgp import SGP_INITS, MaskedGroupNorm, SGPBlock, SGPLayer, resolve_sgp_init
 from .transformer_block import ConvTransformerBlock, MaskedConvAttention
 
 __all__ = [
     "PRESETS",
+    "QUERY_PRESETS",
     "SGP_INITS",
     "AbsolutePosition",
     "ChannelLayerNorm",
@@ -29,6 +31,7 @@ __all__ = [
     "MaskedGroupNorm",
     "MaskedMaxPool1d",
     "PyramidPreset",
+    "QueryPreset",
     "SGPBlock",
     "SGPLayer",
     "ScaledDropPath",
@@ -40,6 +43,7 @@ __all__ = [
     "mean_of_neighbours",
     "nearest_steps",
     "resolve_preset",
+    "resolve_query_preset",
     "resolve_sgp_init",
     "sinusoid_table",
     "zero_padding",
