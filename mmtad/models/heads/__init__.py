@@ -9,7 +9,9 @@ from .anchor_free import (
 )
 from .boundary_map import BoundaryMapOutputs
 from .boundary_map_head import BoundaryMapHead
+from .detr_head import DETRHead
 from .proposal_extractors import BoundaryMatchingExtractor, SubGraphAlignment
+from .query_outputs import QueryOutputs
 from .trident_head import TridentHead, TridentOutputs
 
 __all__ = [
@@ -19,6 +21,8 @@ __all__ = [
     "BoundaryMapOutputs",
     "BoundaryMatchingExtractor",
     "ConvTower",
+    "DETRHead",
+    "QueryOutputs",
     "SubGraphAlignment",
     "TridentHead",
     "TridentOutputs",

@@ -1,4 +1,5 @@
 from .attention import global_attention, local_attention
+from .attention_maps import AttentionMaps, DecoderOutputs
 from .drop_path import LevelScale, ScaledDropPath
 from .gcnext import GCNeXt, gather_steps, mean_of_neighbours, nearest_steps
 from .masked_conv import (
@@ -10,19 +11,25 @@ from .masked_conv import (
     fill_padding,
     zero_padding,
 )
+from .mlp import MLP
+from .multihead_attention import MultiheadAttention, attend
 from .position import AbsolutePosition, sinusoid_table
 from .presets import PRESETS, PyramidPreset, resolve_preset
 from .query_presets import QUERY_PRESETS, QueryPreset, resolve_query_preset
 from .sgp import SGP_INITS, MaskedGroupNorm, SGPBlock, SGPLayer, resolve_sgp_init
+from .sine_position import SinePosition, sine_code, unit_positions
 from .transformer_block import ConvTransformerBlock, MaskedConvAttention
 
 __all__ = [
+    "MLP",
     "PRESETS",
     "QUERY_PRESETS",
     "SGP_INITS",
     "AbsolutePosition",
+    "AttentionMaps",
     "ChannelLayerNorm",
     "ConvTransformerBlock",
+    "DecoderOutputs",
     "GCNeXt",
     "LevelScale",
     "MaskedConv1d",
@@ -30,11 +37,14 @@ __all__ = [
     "MaskedConvUnit",
     "MaskedGroupNorm",
     "MaskedMaxPool1d",
+    "MultiheadAttention",
     "PyramidPreset",
     "QueryPreset",
     "SGPBlock",
     "SGPLayer",
     "ScaledDropPath",
+    "SinePosition",
+    "attend",
     "downsample_mask",
     "fill_padding",
     "gather_steps",
@@ -45,6 +55,8 @@ __all__ = [
     "resolve_preset",
     "resolve_query_preset",
     "resolve_sgp_init",
+    "sine_code",
     "sinusoid_table",
+    "unit_positions",
     "zero_padding",
 ]

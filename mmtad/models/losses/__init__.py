@@ -7,15 +7,18 @@ from .boundary_matching import (
 from .focal_loss import SigmoidFocalLoss, sigmoid_focal_loss
 from .loss_normalizer import LossNormalizer
 from .segment_iou_loss import OffsetIoULoss, offset_iou_loss
+from .set_criterion import SetCriterion, make_targets
 
 __all__ = [
     "BalancedBCELoss",
     "BalancedL2Loss",
     "LossNormalizer",
     "OffsetIoULoss",
+    "SetCriterion",
     "SigmoidFocalLoss",
     "balanced_bce_loss",
     "balanced_l2_loss",
+    "make_targets",
     "offset_iou_loss",
     "sigmoid_focal_loss",
 ]

@@ -1,19 +1,29 @@
-"""Projections and necks of one level: BMN and G-TAD."""
+"""Projections and necks of one level: BMN, G-TAD and detectors with queries."""
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmtad.registry import MODELS
 
-from ..layers import GCNeXt, MaskedConv1d, fill_padding, resolve_preset
+from ..layers import (
+    GCNeXt,
+    MaskedConv1d,
+    MaskedGroupNorm,
+    fill_padding,
+    resolve_preset,
+    zero_padding,
+)
 
 
 @MODELS.register_module()
 class ConvProjection(BaseModule):
-    """Convolutions with ReLU at full length: the base of `BMN <https://arxiv.org/abs/1907.09702>`_.
+    """Convolutions at full length: the base of `BMN <https://arxiv.org/abs/1907.09702>`_.
+
+    With one of kernel 1, without activation and with a norm, the input projection of TadTR.
 
     Args:
         in_channels: Channels of the input.
@@ -22,6 +32,10 @@ class ConvProjection(BaseModule):
         kernel_size: Odd kernel.
         groups: Groups of each convolution.
         input_dropout: Chance that a whole input channel is dropped.
+        activation: ReLU after every convolution.
+        norm_groups: Groups of a group norm after every convolution; None for no norm.
+        isolate_padding: Outputs of padded steps are zero, and a norm takes its statistics from the
+            valid steps of each sample. Public codes treat padded steps as the others.
         init_cfg: MMEngine initialisation config; ``dict(type="Xavier", layer="Conv1d",
             distribution="uniform")`` for BMN.
 
@@ -37,6 +51,9 @@ class ConvProjection(BaseModule):
         kernel_size: int = 3,
         groups: int = 4,
         input_dropout: float = 0.0,
+        activation: bool = True,
+        norm_groups: int | None = None,
+        isolate_padding: bool = True,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -46,12 +63,20 @@ class ConvProjection(BaseModule):
             raise ValueError(
                 f"{in_channels} and {out_channels} channels must be multiples of groups={groups}"
             )
+        if norm_groups is not None and (norm_groups < 1 or out_channels % norm_groups):
+            raise ValueError(f"norm_groups={norm_groups} must divide {out_channels} channels")
         self.input_dropout = nn.Dropout1d(input_dropout)
+        self.activation = activation
+        self.isolate_padding = isolate_padding
         self.convs = nn.ModuleList(
             MaskedConv1d(
                 out_channels if i else in_channels, out_channels, kernel_size, groups=groups
             )
             for i in range(num_convs)
+        )
+        self.norms = nn.ModuleList(
+            MaskedGroupNorm(norm_groups, out_channels)
+            for _ in range(num_convs if norm_groups else 0)
         )
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[list[Tensor], list[Tensor]]:
@@ -62,11 +87,16 @@ class ConvProjection(BaseModule):
             mask: Bool ``[B, T]``, True = valid.
 
         Returns:
-            One level: ``[B, C, T]``, zero at padded steps, and the mask.
+            One level: ``[B, C, T]``, zero at padded steps unless these are not isolated, and the
+            mask.
         """
         x = self.input_dropout(fill_padding(x, mask))
-        for conv in self.convs:
-            x = F.relu(conv(x, mask))
+        seen = mask if self.isolate_padding else torch.ones_like(mask)
+        for index, conv in enumerate(self.convs):
+            x = conv(x, seen)
+            if self.norms:
+                x = zero_padding(self.norms[index](x, seen), seen)
+            x = F.relu(x) if self.activation else x
         return [x], [mask]
 
 
