@@ -5,7 +5,14 @@ from .formatting import PackTADInputs
 from .loading import DecodeFrames, OpenVideo, VideoReadError
 from .randaugment import RandAugment
 from .sampling import SampleFrames
-from .spatial import CenterCrop, Flip, RandomResizedCrop, ResizeClip
+from .spatial import (
+    CenterCrop,
+    Flip,
+    RandomCrop,
+    RandomResizedCrop,
+    RandomRotation,
+    ResizeClip,
+)
 
 __all__ = [
     "CenterCrop",
@@ -17,7 +24,9 @@ __all__ = [
     "OpenVideo",
     "PackTADInputs",
     "RandAugment",
+    "RandomCrop",
     "RandomResizedCrop",
+    "RandomRotation",
     "ResizeClip",
     "SampleFeatures",
     "SampleFrames",

@@ -90,6 +90,31 @@ class RandomResizedCrop(Transform):
 
 
 @TRANSFORMS.register_module()
+class RandomCrop(Transform):
+    """Cut out a box at a random place, the same for all frames of the clip.
+
+    Args:
+        size: (height, width) of the box, or one number for both.
+
+    Raises:
+        ValueError: If a frame is smaller than the box.
+    """
+
+    def __init__(self, size: int | tuple[int, int]):
+        self.size = as_size(size)
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Change ``frames``."""
+        clip = results["frames"] = Clip.of(results["frames"])
+        free_height, free_width = room(clip, self.size, results)
+        rng = results["rng"]
+        left = int(rng.integers(0, free_width, endpoint=True))
+        top = int(rng.integers(0, free_height, endpoint=True))
+        clip.crop(left, top, self.size[1], self.size[0])
+        return results
+
+
+@TRANSFORMS.register_module()
 class CenterCrop(Transform):
     """Cut out the centre of the frames.
 
@@ -106,14 +131,8 @@ class CenterCrop(Transform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Change ``frames``."""
         clip = results["frames"] = Clip.of(results["frames"])
-        height, width = self.size
-        if height > clip.height or width > clip.width:
-            raise ValueError(
-                f"cannot crop {height}x{width} from frames of {clip.height}x{clip.width} (height x "
-                f"width) of video {results.get('video_id')!r}; open it with short_side >= "
-                f"{max(height, width)}"
-            )
-        clip.crop((clip.width - width) // 2, (clip.height - height) // 2, width, height)
+        free_height, free_width = room(clip, self.size, results)
+        clip.crop(free_width // 2, free_height // 2, self.size[1], self.size[0])
         return results
 
 
@@ -138,6 +157,39 @@ class Flip(Transform):
         return results
 
 
+@TRANSFORMS.register_module()
+class RandomRotation(Transform):
+    """Turn the clip about its centre by one random angle.
+
+    Corners show what surrounds an earlier crop, see :class:`Clip`.
+
+    Args:
+        degrees: Largest angle, to either side.
+        prob: Probability of doing it.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(self, degrees: float = 45, prob: float = 0.5):
+        if not 0 <= degrees <= 180 or not 0 <= prob <= 1:
+            raise ValueError(
+                f"degrees lie in [0, 180] and prob in [0, 1], got {degrees} and {prob}"
+            )
+        self.degrees = degrees
+        self.prob = prob
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Change ``frames``."""
+        clip = results["frames"] = Clip.of(results["frames"])
+        rng = results["rng"]
+        angle = math.radians(rng.uniform(-self.degrees, self.degrees))
+        if rng.random() < self.prob:
+            cos, sin = math.cos(angle), math.sin(angle)
+            clip.warp(np.array([[cos, sin], [-sin, cos]]))
+        return results
+
+
 def as_size(size: int | tuple[int, int]) -> tuple[int, int]:
     """(height, width) of a config's ``size``.
 
@@ -150,6 +202,22 @@ def as_size(size: int | tuple[int, int]) -> tuple[int, int]:
             f"a size is (height, width) or one number, in whole pixels above 0, got {size!r}"
         )
     return pair
+
+
+def room(clip: Clip, size: tuple[int, int], results: dict[str, Any]) -> tuple[int, int]:
+    """Pixels in height and width that a frame has more than a box.
+
+    Raises:
+        ValueError: If it has less; it names the video.
+    """
+    height, width = size
+    if height > clip.height or width > clip.width:
+        raise ValueError(
+            f"cannot crop {height}x{width} from frames of {clip.height}x{clip.width} (height x "
+            f"width) of video {results.get('video_id')!r}; open it with short_side >= "
+            f"{max(height, width)}"
+        )
+    return clip.height - height, clip.width - width
 
 
 def short_side_size(height: int, width: int, short_side: int) -> tuple[int, int]:

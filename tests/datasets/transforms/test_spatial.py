@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from mmtad.datasets.transforms import CenterCrop, Flip, RandomResizedCrop, ResizeClip
+from mmtad.datasets.transforms import (
+    CenterCrop,
+    Flip,
+    RandomCrop,
+    RandomResizedCrop,
+    RandomRotation,
+    ResizeClip,
+)
 from mmtad.datasets.transforms.spatial import short_side_size
 
 
@@ -54,6 +61,47 @@ def test_center_crop(sample, still):
     assert np.array_equal(found, still[:, 10:30, 15:45])
     with pytest.raises(ValueError, match="cannot crop 41x41 from frames of 20x30"):
         CenterCrop(41)(sample)
+
+
+def test_random_crop(sample, still):
+    """Every place is drawn, one for the clip; a box as large as the frame is the frame."""
+    seen = set()
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        found = RandomCrop((38, 60))(dict(sample, frames=still, rng=rng))["frames"].numpy()
+        (top,) = (t for t in range(3) if np.array_equal(found, still[:, t : t + 38]))
+        seen.add(top)
+    assert seen == {0, 1, 2}
+    assert np.array_equal(RandomCrop((40, 60))(dict(sample))["frames"].numpy(), still)
+    with pytest.raises(ValueError, match="cannot crop 41x41 from frames of 40x60"):
+        RandomCrop(41)(sample)
+
+
+def test_random_rotation(still):
+    square = np.ascontiguousarray(still[:, :40, :40])
+    quarter = RandomRotation(90, prob=1)
+    results = dict(frames=square, rng=Draws(90.0))
+    found = quarter(results)["frames"].numpy()
+    assert np.array_equal(found, np.rot90(square, axes=(2, 1)))
+    results = dict(frames=square, rng=np.random.default_rng(0))
+    assert np.array_equal(RandomRotation(90, prob=0)(results)["frames"].numpy(), square)
+    for wrong in (dict(degrees=181), dict(prob=2)):
+        with pytest.raises(ValueError, match=f"got .*{next(iter(wrong.values()))}"):
+            RandomRotation(**wrong)
+
+
+class Draws:
+    """Draws that are known."""
+
+    def __init__(self, angle):
+        self.angle = angle
+
+    def uniform(self, low, high):
+        assert low <= self.angle <= high
+        return self.angle
+
+    def random(self):
+        return 0.5
 
 
 def test_flip(still):
