@@ -8,8 +8,6 @@ Do not mirror these videos while training: it turns ``slide_left`` into ``slide_
 ``*_clockwise`` into ``*_counterclockwise``).
 """
 
-import dataclasses
-import json
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -19,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from .synthetic_folder import ANNOTATION_FILE, is_whole, mark, write_json
 from .synthetic_plan import (
     GENERATOR_VERSION,
     STREAMS,
@@ -28,8 +27,6 @@ from .synthetic_plan import (
     plan_video,
 )
 from .synthetic_scene import make_track, render
-
-SPEC_FILE, ANNOTATION_FILE = "spec.json", "annotations.json"
 
 
 def draw_frames(spec: SyntheticSpec, stream: str, index: int) -> Iterable[np.ndarray]:
@@ -79,34 +76,7 @@ def is_finished(root: str | os.PathLike, spec: SyntheticSpec) -> bool:
     Raises:
         FileExistsError: ``root`` holds something else; nothing of it was touched.
     """
-    root = Path(root)
-    record = root / SPEC_FILE
-    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
-        return False
-    try:
-        content = json.loads(record.read_text())
-    except (OSError, ValueError):
-        raise FileExistsError(
-            f"{root} exists and is no folder of this program: choose another one"
-        ) from None
-    if content.get("spec") != _plain(spec):
-        raise FileExistsError(
-            f"{root} holds a benchmark made with other settings (see {record}): "
-            "delete that folder or choose another one"
-        )
-    files = [ANNOTATION_FILE, *(job[2] for job in _jobs(spec))]
-    return content["complete"] and all((root / f).exists() for f in files)
-
-
-def _plain(spec: SyntheticSpec) -> dict:
-    """The spec as it reads back from json."""
-    return json.loads(json.dumps({"generator": GENERATOR_VERSION, **dataclasses.asdict(spec)}))
-
-
-def _write_json(path: Path, content: dict) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=1) + "\n")
-    part.replace(path)  # in one step: whatever interrupts us, the file is whole or the old one
+    return is_whole(root, spec, GENERATOR_VERSION, [job[2] for job in _jobs(spec)])
 
 
 def make_dataset(
@@ -138,8 +108,7 @@ def make_dataset(
     root = Path(root)
     annotations = make_annotations(spec)
     if not is_finished(root, spec):
-        root.mkdir(parents=True, exist_ok=True)
-        _write_json(root / SPEC_FILE, {"complete": False, "spec": _plain(spec)})
+        mark(root, spec, GENERATOR_VERSION, complete=False)
         jobs = _jobs(spec)
         for done, _ in enumerate(_run_all(root, spec, jobs, workers), 1):
             on_progress(done, len(jobs))
@@ -148,8 +117,8 @@ def make_dataset(
             labels = [index % len(spec.clip_classes) for index in range(count)]
             lines = [f"{split}/{index:04d}.mp4 {label}\n" for index, label in enumerate(labels)]
             (root / "clips" / f"{split}.txt").write_text("".join(lines))
-        _write_json(root / ANNOTATION_FILE, annotations)
-        _write_json(root / SPEC_FILE, {"complete": True, "spec": _plain(spec)})
+        write_json(root / ANNOTATION_FILE, annotations)
+        mark(root, spec, GENERATOR_VERSION, complete=True)
     videos = annotations["database"].values()
     return {
         "train_videos": spec.train_videos,
