@@ -45,12 +45,14 @@ class RoleOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     The role follows from the name, see :func:`role_of`. Parameters that belong to the backbone and
     are trained in place of an adapter, as the biases of ``BiasTuning``, are thus of the role
     ``backbone``. ``match=[...]``, regular expressions searched in the full name, draws parameters
-    to another role: ``adapter=dict(lr=2e-4, match=[r"^backbone\..*bias$"])``. The first role with
-    a match wins, in the order adapter, backbone, detector.
+    to another role: ``adapter=dict(lr=2e-4, match=[r"^backbone\..*bias$"])``. With it a role may
+    have any name, for a part with a rate of its own: ``offsets=dict(lr=1e-5,
+    match=["sampling_offsets"])``. The first role with a match wins: those of other names in their
+    order, then adapter, backbone, detector.
 
     Raises:
-        ValueError: If ``paramwise_cfg`` names an unknown role or setting, or nothing is left to
-            train.
+        ValueError: If ``paramwise_cfg`` names an unknown setting or, without ``match``, an unknown
+            role, or nothing is left to train.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
@@ -96,16 +98,11 @@ class RoleOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                 "current",
                 logging.WARNING,
             )
-        summary = ", ".join(f"{role} {counts[role]:,}" for role in ROLES if counts[role])
+        summary = ", ".join(f"{role} {counts[role]:,}" for role in self._roles() if counts[role])
         print_log(f"Trainable parameters: {summary}", "current")
 
     def _checked(self) -> dict:
         config = dict(self.paramwise_cfg)
-        unknown = set(config) - set(ROLES)
-        if unknown:
-            raise ValueError(
-                f"paramwise_cfg names the unknown roles {sorted(unknown)}; use {', '.join(ROLES)}"
-            )
         for role, settings in config.items():
             if not isinstance(settings, dict):
                 raise ValueError(
@@ -116,10 +113,19 @@ class RoleOptimWrapperConstructor(DefaultOptimWrapperConstructor):
                     f"paramwise_cfg.{role} has the unknown settings {sorted(wrong)}; use "
                     f"{', '.join(sorted(SETTINGS))}"
                 )
+        unknown = [role for role in config if role not in ROLES and "match" not in config[role]]
+        if unknown:
+            raise ValueError(
+                f"paramwise_cfg names the unknown roles {unknown}; use {', '.join(ROLES)}, or say "
+                "by match=[..] which parameters are meant"
+            )
         return config
 
+    def _roles(self) -> tuple[str, ...]:
+        return (*(role for role in self.paramwise_cfg if role not in ROLES), *ROLES)
+
     def _role(self, name: str) -> str:
-        for role in ROLES:
+        for role in self._roles():
             patterns = self.paramwise_cfg.get(role, {}).get("match", ())
             if any(re.search(pattern, name) for pattern in patterns):
                 return role

@@ -65,6 +65,15 @@ def test_unknown_role():
         build(neck=dict(lr=1.0))
 
 
+def test_part_with_a_rate_of_its_own():
+    """It goes before the role that its name would give it, and keeps what it does not set."""
+    parts = dict(norms=dict(lr=1e-5, match=[r"head\.1\."]), detector=dict(decay_all=True))
+    groups = {g["name"]: g for g in build(**parts).param_groups}
+    assert set(groups) == {"adapter", "adapter_no_decay", "detector", "norms_no_decay"}
+    assert groups["norms_no_decay"]["lr"] == 1e-5 and groups["detector"]["lr"] == 1e-4
+    assert [len(groups[n]["params"]) for n in ("norms_no_decay", "detector")] == [2, 2]
+
+
 def test_nothing_to_train():
     model = Detector().requires_grad_(False)
     constructor = RoleOptimWrapperConstructor(
