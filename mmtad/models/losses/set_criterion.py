@@ -59,7 +59,7 @@ def make_targets(
         if merge_labels and len(segments):
             segments, group = segments.unique(dim=0, return_inverse=True)
             merged = hot.new_zeros(len(segments), num_classes)
-            hot = merged.index_reduce_(0, group, hot, "amax")
+            hot = merged.index_add_(0, group, hot).clamp_(max=1)
         targets.append(SetTargets(segments, hot))
     return targets
 

@@ -45,3 +45,33 @@ def test_wrong_configs_are_named():
         ConvProjection(8, num_convs=0)
     with pytest.raises(ValueError, match="10 and 256 channels must be multiples of groups=4"):
         ConvProjection(10)
+
+
+def test_the_input_projection_of_tadtr():
+    torch.manual_seed(0)
+    options = dict(num_convs=1, kernel_size=1, groups=1, activation=False, norm_groups=4)
+    projection = ConvProjection(8, 16, **options)
+    torch.nn.init.normal_(projection.convs[0].bias)
+    torch.nn.init.normal_(projection.norms[0].bias)
+    x, mask = padded()
+    (out,), _ = projection(x, mask)
+    for index, length in enumerate((10, 6)):
+        rows = torch.nn.functional.conv1d(
+            x[index : index + 1, :, :length], projection.convs[0].weight, projection.convs[0].bias
+        )
+        norm = projection.norms[0]
+        expected = torch.nn.functional.group_norm(rows, 4, norm.weight, norm.bias)
+        assert_close(out[index : index + 1, :, :length], expected)
+        assert not out[index, :, length:].any()
+    # Public codes: zeros of the padding are steps as the others.
+    public = ConvProjection(8, 16, **options, isolate_padding=False)
+    public.load_state_dict(projection.state_dict())
+    zeros = x.nan_to_num(0.0)
+    (found,), _ = public(x, mask)
+    (expected,), _ = projection(zeros, torch.ones_like(mask))
+    assert_close(found, expected)
+
+
+def test_groups_of_the_norm_divide_the_channels():
+    with pytest.raises(ValueError, match="norm_groups=5 must divide 16 channels"):
+        ConvProjection(8, 16, norm_groups=5)
