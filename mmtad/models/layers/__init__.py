@@ -1,6 +1,10 @@
 from .attention import global_attention, local_attention
 from .attention_maps import AttentionMaps, DecoderOutputs
+from .dab_attention import DABCrossAttention, DABSelfAttention
+from .dab_decoder import DABDecoder
+from .dab_encoder import DABEncoder
 from .drop_path import LevelScale, ScaledDropPath
+from .feed_forward import FeedForward
 from .gcnext import GCNeXt, gather_steps, mean_of_neighbours, nearest_steps
 from .masked_conv import (
     ChannelLayerNorm,
@@ -29,7 +33,12 @@ __all__ = [
     "AttentionMaps",
     "ChannelLayerNorm",
     "ConvTransformerBlock",
+    "DABCrossAttention",
+    "DABDecoder",
+    "DABEncoder",
+    "DABSelfAttention",
     "DecoderOutputs",
+    "FeedForward",
     "GCNeXt",
     "LevelScale",
     "MaskedConv1d",
