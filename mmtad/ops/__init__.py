@@ -1,3 +1,5 @@
+from .attention_diversity import attention_diversity
+from .attention_guidance import decoder_guidance, encoder_guidance
 from .boundary_sampling import (
     BoundarySampling,
     boundary_sample_points,
@@ -16,10 +18,13 @@ __all__ = [
     "SamplePoints",
     "SparseSum",
     "align_sample_points",
+    "attention_diversity",
     "assign_levels",
     "deform_attn1d",
     "deform_attn1d_map",
     "boundary_sample_points",
+    "decoder_guidance",
+    "encoder_guidance",
     "proposal_arrays",
     "proposal_segments",
     "roi_align1d",
