@@ -6,12 +6,14 @@ A key table of another project is one file that calls ``register_source``, and o
 from . import (  # noqa: F401  (register their tables)
     actionformer,
     boundary_map,
+    i3d,
     mmaction,
     opentad,
     tridet,
     videomae,
 )
 from .detector import describe_encoder, load_detector
+from .i3d import load_two_streams
 from .key_tables import KeyTable, convert, known_sources, recognise, register_source
 from .pretrained import PretrainedWeights, load_weights
 from .report import LoadReport, align_keys, load_report
@@ -29,6 +31,7 @@ __all__ = [
     "load_checkpoint_safely",
     "load_detector",
     "load_report",
+    "load_two_streams",
     "load_weights",
     "recognise",
     "register_source",

@@ -9,7 +9,7 @@ register_source(
     KeyTable([(r"^(module\.)?backbone\.", "")]),
     about="MMAction2: recognizers of any backbone (VideoMAE, SlowFast, VideoSwin, ResNet3d, ...)",
     # TAD projects begin their names with `backbone.` as well.
-    signature=(r"^(module\.)?backbone\.(?!model\.|backbone\.|embd|stem\.|branch\.)",),
+    signature=(r"^(module\.)?backbone\.(?!_?model\.|backbone\.|embd|stem\.|branch\.)",),
     optional=(r"(^|\.)fc_norm\.",),
     computed=(r"(^|\.)pos_embed$",),
 )

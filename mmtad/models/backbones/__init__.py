@@ -1,5 +1,14 @@
+from .inception_i3d import InceptionI3D
 from .side_encoder import SideVideoEncoder
 from .taps import BackboneTaps, build_taps
+from .two_stream_i3d import TwoStreamI3D
 from .video_encoder import VideoEncoder
 
-__all__ = ["BackboneTaps", "SideVideoEncoder", "VideoEncoder", "build_taps"]
+__all__ = [
+    "BackboneTaps",
+    "InceptionI3D",
+    "SideVideoEncoder",
+    "TwoStreamI3D",
+    "VideoEncoder",
+    "build_taps",
+]
