@@ -54,6 +54,21 @@ def open_log_streams():
             del MMLogger._instance_dict[name]
 
 
+def shrink_queries(model: dict, width: int) -> dict:
+    """A detector with queries: thin layers, at most two of them, few queries and classes."""
+    projection, head = model["projection"], model["head"]
+    if projection.get("norm_groups"):
+        projection.update(norm_groups=4)
+    layer = dict(embed_dims=width, num_heads=2, feedforward_channels=32)
+    for part in filter(None, (head.get("encoder"), head["decoder"])):
+        part.update(layer, num_layers=min(2, part["num_layers"]))
+    head["decoder"].update(num_queries=8)
+    head.update(num_classes=min(3, head["num_classes"]))  # those of `with_video_scores`
+    if head.get("actionness"):
+        head["actionness"].update(embed_dims=width)
+    return model
+
+
 @pytest.fixture(scope="session")
 def shrink_detector():
     """``shrink_detector(model, channels, steps)``: the config of a detector with thin layers."""
@@ -75,6 +90,8 @@ def shrink_detector():
             projection.update(mlp_channels=32)
         if model.get("neck"):
             model["neck"].update(channels=total)
+        if "decoder" in head:
+            return shrink_queries(model, width)
         head.update(in_channels=total, feat_channels=width)
         if head["type"] == "BoundaryMapHead":
             durations = min(head["num_durations"], steps // 2)

@@ -19,17 +19,17 @@ from mmtad.registry import DATASETS, MODELS, TASK_UTILS, TRANSFORMS
 from mmtad.structures import TADDataSample, TemporalGrid
 
 ROOT = Path(__file__).parents[1] / "configs"
-QUICKSTART = sorted(f for f in (ROOT / "quickstart").glob("*.py") if "pretrain" not in f.name)
+QUICKSTART = sorted((ROOT / "quickstart").glob("*actionformer_synthetic.py"))
 ADATAD = sorted((ROOT / "adatad").glob("*.py"))
-LEAVES = QUICKSTART + ADATAD
+QUERY_METHODS = ("dab_detr", "self_detr", "tadtr")
+QUERIES = sorted(file for name in QUERY_METHODS for file in (ROOT / name).glob("*-rgb.py"))
+LEAVES = QUICKSTART + ADATAD + QUERIES
 ENCODERS = sorted(
-    file
-    for file in (ROOT / "_base_/models").glob("*.py")
-    if not file.stem.startswith(("actionformer", "tridet", "bmn", "gtad"))
+    file for file in (ROOT / "_base_/models").glob("*.py") if Config.fromfile(file).get("encoder")
 )
 FRAMES, SIZE, WIDTH, MAX_STEPS = 64, 32, 16, 64
 NAME = re.compile(
-    r"(?P<method>[a-z0-9-]+)_(?P<backbone>[a-z0-9-]+)_(?P<head>actionformer|tridet|bmn|gtad)_"
+    r"(?P<method>[a-z0-9-]+)_(?P<backbone>[a-z0-9-]+)_((?P<head>actionformer|tridet|bmn|gtad)_)?"
     r"(?P<frames>\d+)x(?P<stride>\d+)-(?P<size>\d+)_(?P<epochs>\d+)e_(?P<dataset>[a-z0-9-]+)-rgb"
 )
 # Detector and adapters, published or released; 2e-4 for some adapters on THUMOS14, see below.
@@ -135,8 +135,12 @@ def test_model_trains_and_predicts(file, shrink_detector, with_video_scores):
     total.backward()
     assert torch.isfinite(total)
     roles = {role_of(name) for name, p in model.named_parameters() if p.grad is not None}
-    assert roles == trained_roles(file.stem.split("_")[0])
-    check_rates(file, optim_wrapper)
+    if file in QUERIES:
+        assert roles == {"detector", "backbone" if "slowfast" in file.stem else "adapter"}
+        check_query_rates(file, optim_wrapper)
+    else:
+        assert roles == trained_roles(file.stem.split("_")[0])
+        check_rates(file, optim_wrapper)
     model.eval()
     with torch.no_grad():
         (out,) = model(**model.data_preprocessor(data, False), mode="predict")
@@ -145,7 +149,17 @@ def test_model_trains_and_predicts(file, shrink_detector, with_video_scores):
     process = TASK_UTILS.build(with_video_scores(cfg.test_evaluator.post_processor.to_dict()))
     final = process([found], video_id="v", classes=["a", "b", "c"], duration=steps / 10)
     if process.video_scores is not None:
-        assert set(final.labels.tolist()) == {1, 2}
+        assert set(final.labels.tolist()) == ({1} if file in QUERIES else {1, 2})
+
+
+def check_query_rates(file: Path, optim_wrapper) -> None:
+    """Those of E2E-TAD with a whole SlowFast, of AdaTAD and LTP with adapters."""
+    expected = dict(detector=(1e-4, 1e-4), offsets=(1e-5, 1e-4), backbone=(5e-6, 1e-4))
+    expected["adapter"] = (1e-4 if "activitynet" in file.stem else 2e-4, 0.05)
+    groups = {group["name"]: group for group in optim_wrapper.optimizer.param_groups}
+    assert ("offsets" in groups) == file.stem.startswith("tadtr")
+    for name, group in groups.items():
+        assert (group["lr"], group["weight_decay"]) == expected[name], name
 
 
 def check_rates(file: Path, optim_wrapper) -> None:
@@ -198,7 +212,7 @@ def test_full_size_adapters(file):
 
 
 @mmaction
-@by_name(ADATAD)
+@by_name(ADATAD + QUERIES)
 def test_detector_fits_the_encoder(file):
     model = config(file).model
     encoder = model.backbone.to_dict() | dict(
@@ -213,7 +227,7 @@ def test_detector_fits_the_encoder(file):
     assert model.projection.in_channels == channels
 
 
-@by_name(ADATAD)
+@by_name(ADATAD + QUERIES)
 def test_name_says_what_is_inside(file):
     cfg, name = config(file), NAME.fullmatch(file.stem)
     assert name is not None
@@ -225,16 +239,20 @@ def test_name_says_what_is_inside(file):
         frames, per_step = dataset.window_size, dataset.get("frames_per_step", 1)
         if name["dataset"] == "thumos14":
             assert (frames, dataset.frame_stride) == (int(name["frames"]), int(name["stride"]))
+            assert dataset.get("sample_fps") == (10 if name["size"] == "96" else None)
         else:
             assert (frames // per_step, per_step) == (int(name["frames"]), int(name["stride"]))
         if dataset.get("classes") and "num_classes" in cfg.model.head:
             assert len(dataset.classes) == cfg.model.head.num_classes
     epochs = int(name["epochs"])
-    assert cfg.train_cfg.max_epochs == epochs <= cfg.param_scheduler[-1].end
+    assert cfg.train_cfg.max_epochs == epochs <= cfg.param_scheduler[-1].get("end", epochs)
     projection, head = cfg.model.projection, cfg.model.head
     steps = train.window_size // train.get("frames_per_step", 1)
     if head.type == "BoundaryMapHead":
         assert head.num_steps == steps and cfg.test_evaluator.post_processor.video_scores
+        return
+    if file in QUERIES:
+        check_queries(cfg, steps)
         return
     assert steps <= projection.max_seq_len
     levels = 1 + projection.get("arch", (2, 2, 5))[-1]
@@ -248,6 +266,19 @@ def test_name_says_what_is_inside(file):
     assert agnostic == train.pipeline[-1].get("class_agnostic", False)
 
 
+def check_queries(cfg: Config, steps: int) -> None:
+    """The grid is the encoder's own, long windows have more queries, classes meet their videos."""
+    head, post = cfg.model.head, cfg.test_evaluator.post_processor
+    queries, per_window = head.decoder.num_queries, head.get("max_per_window", 200)
+    if cfg.train_dataloader.dataset.sampling == "resize":
+        assert (steps, head.num_classes, post.max_per_video) == (192, 200, 100)
+        assert not post.video_scores.relabel and per_window == queries * head.num_classes
+        assert not cfg.train_dataloader.dataset.pipeline[-1].get("class_agnostic", False)
+        return
+    assert (steps, queries) in ((64, 40), (384, 100)) and per_window <= 200
+    assert "video_scores" not in post and post.nms.sigma == 0.4
+
+
 @by_name(LEAVES)
 def test_pipelines_build(file):
     cfg = config(file)
@@ -256,7 +287,7 @@ def test_pipelines_build(file):
         assert all(TRANSFORMS.build(t) for t in loader.dataset.pipeline)
 
 
-@by_name(ADATAD)
+@by_name(ADATAD + QUERIES)
 def test_leaves_are_short_and_state_their_goal(file):
     lines = file.read_text().splitlines()
     assert len(lines) < 60 and lines[0].startswith("# Published: ")

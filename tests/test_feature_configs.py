@@ -15,12 +15,19 @@ from mmtad.registry import DATASETS, METRICS, MODELS, TASK_UTILS, TRANSFORMS
 from mmtad.structures import TADDataSample, TemporalGrid
 
 ROOT = Path(__file__).parents[1] / "configs"
-METHODS = ("actionformer", "bmn", "gtad", "tridet")
-LEAVES = sorted(file for method in METHODS for file in (ROOT / method).glob("*.py"))
+QUERIES = ("dab_detr", "deformable_detr", "self_detr", "sp_tad", "tadtr")
+METHODS = ("actionformer", "bmn", "gtad", "tridet", *QUERIES)
+LEAVES = sorted(
+    file
+    for method in METHODS
+    for file in (ROOT / method).glob("*.py")
+    if not re.search(r"_\d+x\d+-\d+_", file.stem)  # on raw video: test_configs.py
+)
 CHANNELS, STEPS = 24, 64
 NAME = re.compile(
-    r"(?P<method>[a-z]+)(-[a-z0-9]+)?_(?P<features>[a-z0-9-]+)_(?P<steps>\d+)(x(?P<stride>\d+))?_"
-    r"(?P<epochs>\d+)e_(?P<dataset>[a-z0-9-]+)"
+    rf"(?P<method>{'|'.join(METHODS).replace('_', '-')})(?P<variant>-[a-z0-9-]+)?_"
+    r"(?P<features>[a-z0-9-]+)_(?P<steps>\d+)(x(?P<stride>\d+))?_(?P<epochs>\d+)e_"
+    r"(?P<dataset>[a-z0-9-]+)"
 )
 # Learning rate and weight decay that the authors' codes or OpenTAD have.
 RATES = {
@@ -33,7 +40,12 @@ RATES = {
     ("tridet", "activitynet"): (1e-3, 0.04),
     ("tridet", "thumos14"): (1e-4, 0.025),
     ("tridet", None): (1e-4, 0.05),
+    ("tadtr", "activitynet"): (1e-4, 1e-4),
+    ("tadtr", None): (2e-4, 1e-4),
+    ("sp-tad", None): (1e-4, 1e-4),
 }
+for method in ("dab-detr", "deformable-detr", "self-detr"):  # as TadTR
+    RATES |= {(method, name): RATES["tadtr", name] for name in ("activitynet", None)}
 CLASSES = {"thumos14": 20, "multithumos": 65, "epic-verb": 97, "ego4d": 110, "activitynet": 1}
 
 by_leaf = pytest.mark.parametrize("file", LEAVES, ids=lambda f: f.stem)
@@ -75,7 +87,9 @@ def test_model_trains_and_predicts(file, shrink_detector, with_video_scores):
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     name = NAME.fullmatch(file.stem)
     lr, decay = RATES.get((name["method"], name["dataset"]), RATES[name["method"], None])
-    assert {group["lr"] for group in wrapper.optimizer.param_groups} == {lr}
+    rates = [0.1 * lr, lr] if name["method"] in ("deformable-detr", "tadtr") else [lr]
+    found = sorted({group["lr"] for group in wrapper.optimizer.param_groups})
+    assert found == pytest.approx(rates)
     decays = {group["weight_decay"] for group in wrapper.optimizer.param_groups}
     assert decays <= {0, decay, 10 * decay} and decay in decays
     data = batch(cfg.model.head.get("num_classes", 1))
@@ -96,7 +110,7 @@ def test_model_trains_and_predicts(file, shrink_detector, with_video_scores):
     final = process(windows, video_id="v", classes=["a", "b", "c"], duration=STEPS / 10)
     assert len(final) and final.segments.min() >= 0 and final.segments.max() <= STEPS / 10
     if process.video_scores is not None:
-        assert set(final.labels.tolist()) <= {1, 2}
+        assert set(final.labels.tolist()) <= {1, 2}  # the best classes of the video
 
 
 @by_leaf
@@ -125,6 +139,9 @@ def test_name_says_what_is_inside(file):
     if head.type == "BoundaryMapHead":
         assert head.num_steps == int(name["steps"])
         return
+    if name["method"].replace("-", "_") in QUERIES:
+        check_queries(cfg, name)
+        return
     if name["dataset"] in CLASSES:
         assert head.num_classes == CLASSES[name["dataset"]]
     if train.get("classes"):
@@ -141,6 +158,29 @@ def test_name_says_what_is_inside(file):
     windows = [windows] * levels if isinstance(windows, int) else windows
     for level, window in enumerate(windows):  # what the public codes require
         assert cfg.model.projection.max_seq_len % (max(window - 1, 1) << level) == 0
+
+
+def check_queries(cfg: Config, name: re.Match) -> None:
+    """Classes and how the scores of videos meet them; nothing is lost between queries and NMS."""
+    head, post = cfg.model.head, cfg.test_evaluator.post_processor
+    classes = cfg.train_dataloader.dataset.get("classes")
+    assert len(classes or range(200)) == head.num_classes or head.num_classes == 1
+    pipeline = cfg.train_dataloader.dataset.pipeline
+    assert not classes or not pipeline[-1].get("class_agnostic", False)
+    scores = post.get("video_scores")
+    assert bool(scores) == (name["dataset"] == "activitynet")
+    if scores:
+        assert scores.get("relabel", True) == (head.num_classes == 1)
+        assert (post.max_per_video, scores.topk) == (100, 1)
+        # Of all classes only that of the video remains: no pair of query and class may go before.
+        queries = head.decoder.num_queries if "decoder" in head else head.num_queries
+        assert head.max_per_window >= queries * head.num_classes
+    if "decoder" in head:
+        assert head.get("preset", "padding_free") == (
+            "opentad" if "opentad" in (name["variant"] or "") else "padding_free"
+        )
+        assert len({part.embed_dims for part in (head.encoder, head.decoder)}) == 1
+    assert not any(hook.type == "TrainableEMAHook" for hook in cfg.custom_hooks)
 
 
 @by_leaf
