@@ -1,5 +1,5 @@
 # Published: no number.
-# DAB-DETR on the encoder and the windows of AdaTAD, every window four times as long as with SlowFast.
+# DAB-DETR on the encoder and the windows of AdaTAD, four times as long as with SlowFast.
 _base_ = [
     "../_base_/models/dab-detr.py",
     "../_base_/models/videomae-s.py",
