@@ -96,14 +96,17 @@ class DABDecoderLayer(nn.Module):
         positions: Tensor,
         mask: Tensor | None,
         return_maps: bool = False,
+        bias: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Apply the layer; see :meth:`DABCrossAttention.forward` for the arguments.
+
+        The bias, ``[B, H, Q, Q]`` or None, is that of self-attention.
 
         Returns:
             Content ``[B, Q, C]``, the weights among queries ``[B, H, Q, Q]`` and of the steps
             ``[B, H, Q, T]``, or None and None.
         """
-        seen, self_map = self.self_attention(content, position, return_maps)
+        seen, self_map = self.self_attention(content, position, return_maps, bias)
         content = self.self_norm(content + self.dropout(seen))
         seen, cross_map = self.cross_attention(
             content, position, code, memory, positions, mask, return_maps
@@ -143,6 +146,8 @@ class DABDecoder(BaseModule):
             steps; they are comparable where both are the same.
         anchor_init: See :func:`draw_anchors`; ``"uniform"`` trains more steadily.
         frozen_centers: Leave the first centres as they were drawn.
+        relative: Config of a bias of the scores among queries by how their anchors lie, see
+            :class:`RelativeAnchorBias`; None for none.
         init_cfg: MMEngine initialisation config.
 
     Raises:
@@ -163,6 +168,7 @@ class DABDecoder(BaseModule):
         temperature: float = 10000.0,
         anchor_init: str = "normal",
         frozen_centers: bool = False,
+        relative: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -186,6 +192,7 @@ class DABDecoder(BaseModule):
         )
         self.norm = nn.LayerNorm(embed_dims)
         init_by_xavier(self)
+        self.relative = relative and MODELS.build(dict(num_heads=num_heads) | relative)
         self.regressor = MLP(embed_dims, embed_dims, 2, 3)
         nn.init.zeros_(self.regressor.layers[-1].weight)  # its bias is zero as well
         centers, widths = draw_anchors(num_queries, anchor_init)
@@ -221,8 +228,9 @@ class DABDecoder(BaseModule):
         out = DecoderOutputs(states=[], segments=[])
         for index, layer in enumerate(self.layers):
             position, code = self.encode_anchors(anchor, content, scaled=index > 0)
+            bias = None if self.relative is None else self.relative(anchor)
             content, self_map, cross_map = layer(
-                content, position, code, memory, positions, mask, return_maps
+                content, position, code, memory, positions, mask, return_maps, bias
             )
             state = self.norm(content)
             out.states.append(state)

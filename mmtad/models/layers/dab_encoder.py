@@ -50,7 +50,12 @@ class DABEncoderLayer(nn.Module):
         self.feed_forward = FeedForward(embed_dims, feedforward_channels, dropout, activation)
 
     def forward(
-        self, x: Tensor, positions: Tensor, mask: Tensor | None, return_map: bool = False
+        self,
+        x: Tensor,
+        positions: Tensor,
+        mask: Tensor | None,
+        return_map: bool = False,
+        bias: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Apply the layer.
 
@@ -59,12 +64,13 @@ class DABEncoderLayer(nn.Module):
             positions: ``[B, T, C]``, added to queries and keys.
             mask: Bool ``[B, T]``, True = valid; None for all.
             return_map: Return the attention weights as well.
+            bias: Added to the scores, broadcast to ``[B, H, T, T]``; None for none.
 
         Returns:
             ``[B, T, C]`` and the weights ``[B, H, T, T]``, or None.
         """
         placed = x + positions
-        seen, weights = self.attention(placed, placed, x, mask, return_map)
+        seen, weights = self.attention(placed, placed, x, mask, return_map, bias)
         return self.feed_forward(self.norm(x + self.dropout(seen))), weights
 
 
@@ -82,6 +88,8 @@ class DABEncoder(BaseModule):
         feedforward_channels: Width inside the feed-forward layers (TadTR 1024, DAB-DETR 2048).
         dropout: Chance of dropout in training (TadTR 0.1, DAB-DETR 0).
         activation: ``"relu"`` as in TadTR, ``"prelu"`` as in DAB-DETR.
+        relative: Config of a bias of the scores by distance, see :class:`RelativeTimeBias`; None
+            for none.
         init_cfg: MMEngine initialisation config.
 
     Raises:
@@ -96,6 +104,7 @@ class DABEncoder(BaseModule):
         feedforward_channels: int = 1024,
         dropout: float = 0.1,
         activation: str = "relu",
+        relative: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -106,6 +115,7 @@ class DABEncoder(BaseModule):
             for _ in range(num_layers)
         )
         init_by_xavier(self)
+        self.relative = relative and MODELS.build(dict(num_heads=num_heads) | relative)
 
     def forward(
         self, x: Tensor, positions: Tensor, mask: Tensor | None, return_maps: bool = False
@@ -122,8 +132,9 @@ class DABEncoder(BaseModule):
             ``[B, T, C]`` and the maps of all layers, each ``[B, H, T, T]``; none unless asked for.
         """
         maps = []
+        bias = None if self.relative is None else self.relative(x.shape[1])
         for layer in self.layers:
-            x, weights = layer(x, positions * self.position_scale(x), mask, return_maps)
+            x, weights = layer(x, positions * self.position_scale(x), mask, return_maps, bias)
             if return_maps:
                 maps.append(weights)
         return x, maps

@@ -25,6 +25,8 @@ class IdentityAttentionLoss(AttentionLoss):
         **kwargs: See :class:`AttentionLoss`.
     """
 
+    name = "identity"
+
     def __init__(self, log_eps: float = 1e-8, **kwargs) -> None:
         super().__init__(**kwargs)
         self.log_eps = log_eps
@@ -59,6 +61,8 @@ class AttentionDiversityLoss(AttentionLoss):
         centre: Of d(A), ``"median"`` or ``"mean"``.
         **kwargs: See :class:`AttentionLoss`.
     """
+
+    name = "diversity"
 
     def __init__(self, measure: str = "residual", centre: str = "mean", **kwargs) -> None:
         super().__init__(**kwargs)

@@ -66,9 +66,14 @@ class AttentionLoss(nn.Module):
         reduction: ``"mean"`` or ``"sum"`` over the layers of the decoder.
         eps: Rows with less mass than this are empty.
 
+    Attributes:
+        name: Tells the terms of several such losses apart.
+
     Raises:
         ValueError: If a weight is negative or an option is unknown.
     """
+
+    name = "attention"
 
     def __init__(
         self,
@@ -105,8 +110,8 @@ class AttentionLoss(nn.Module):
             mask: Bool ``[B, T]``, True = valid.
 
         Returns:
-            ``loss_attention_encoder`` and ``loss_attention_decoder``, weighted scalars; only those
-            of a weight above 0.
+            ``loss_{name}_encoder`` and ``loss_{name}_decoder``, weighted scalars; only those of a
+            weight above 0.
 
         Raises:
             ValueError: If a part has a weight but no maps.
@@ -117,13 +122,13 @@ class AttentionLoss(nn.Module):
                 require_maps(maps.encoder, "encoder")
                 encoder = self.encoder_map(maps, mask)
                 loss = self.encoder_loss(encoder, maps, mask)
-                losses["loss_attention_encoder"] = self.weight_encoder * loss
+                losses[f"loss_{self.name}_encoder"] = self.weight_encoder * loss
             if self.weight_decoder:
                 require_maps(maps.decoder, "decoder")
                 terms = self.decoder_losses(self.decoder_maps(maps.decoder), maps, mask)
                 total = sum(terms)
                 loss = total / len(terms) if self.reduction == "mean" else total
-                losses["loss_attention_decoder"] = self.weight_decoder * loss
+                losses[f"loss_{self.name}_decoder"] = self.weight_decoder * loss
         return losses
 
     def encoder_map(self, maps: AttentionMaps, mask: Tensor) -> Tensor:

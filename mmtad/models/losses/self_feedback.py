@@ -52,6 +52,8 @@ class SelfFeedbackLoss(AttentionLoss):
         ValueError: If a weight is negative or an option is unknown.
     """
 
+    name = "feedback"
+
     def __init__(
         self,
         weight_encoder: float = 1.0,

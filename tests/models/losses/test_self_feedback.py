@@ -67,10 +67,10 @@ def test_terms_are_the_explicit_sums(reverse):
     direction = "map_to_guidance" if reverse else "guidance_to_map"
     losses = SelfFeedbackLoss(2.0, 3.0, direction=direction)(maps, MASK)
     encoder, decoder = explicit_terms(maps, reverse)
-    assert_close(losses["loss_attention_encoder"], torch.tensor(2 * encoder))
-    assert_close(losses["loss_attention_decoder"], torch.tensor(3 * sum(decoder) / 3))
+    assert_close(losses["loss_feedback_encoder"], torch.tensor(2 * encoder))
+    assert_close(losses["loss_feedback_decoder"], torch.tensor(3 * sum(decoder) / 3))
     total = SelfFeedbackLoss(direction=direction, reduction="sum")(maps, MASK)
-    assert_close(total["loss_attention_decoder"], torch.tensor(sum(decoder)))
+    assert_close(total["loss_feedback_decoder"], torch.tensor(sum(decoder)))
 
 
 def test_every_map_that_is_compared_has_rows_that_sum_to_one():
@@ -188,11 +188,11 @@ def test_per_head():
     for head in range(H):
         parts = ([x[:, head : head + 1] for x in m] for m in (maps.decoder, maps.cross))
         single = SelfFeedbackLoss()(AttentionMaps(maps.encoder, *parts), MASK)
-        singles.append(single["loss_attention_decoder"])
-    assert_close(losses["loss_attention_decoder"], sum(singles) / H)
+        singles.append(single["loss_feedback_decoder"])
+    assert_close(losses["loss_feedback_decoder"], sum(singles) / H)
     mixed = SelfFeedbackLoss()(maps, MASK)
-    assert_close(losses["loss_attention_encoder"], mixed["loss_attention_encoder"])
-    assert not torch.isclose(losses["loss_attention_decoder"], mixed["loss_attention_decoder"])
+    assert_close(losses["loss_feedback_encoder"], mixed["loss_feedback_encoder"])
+    assert not torch.isclose(losses["loss_feedback_decoder"], mixed["loss_feedback_decoder"])
     one = AttentionMaps(maps.encoder, maps.decoder, [x[:, :1] for x in maps.cross])
     with pytest.raises(ValueError, match="go with each other, got 3 maps of shape"):
         SelfFeedbackLoss(per_head=True)(one, MASK)
@@ -241,9 +241,9 @@ def test_registered_and_terms_follow_the_weights():
     loss = MODELS.build(dict(type="SelfFeedbackLoss", weight_encoder=0))
     maps, _ = make()
     assert list(loss(AttentionMaps([], maps.decoder, maps.cross), MASK)) == [
-        "loss_attention_decoder"
+        "loss_feedback_decoder"
     ]
-    assert list(SelfFeedbackLoss(weight_decoder=0)(maps, MASK)) == ["loss_attention_encoder"]
+    assert list(SelfFeedbackLoss(weight_decoder=0)(maps, MASK)) == ["loss_feedback_encoder"]
 
 
 @pytest.mark.parametrize(
