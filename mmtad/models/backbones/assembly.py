@@ -12,11 +12,12 @@ from mmtad.registry import MODELS
 from .taps import check_family
 
 
-def build_backbone(config: dict) -> nn.Module:
+def build_backbone(config: dict, only_families: bool = True) -> nn.Module:
     """Build a backbone in the scope that its type names, where its own parts are found too.
 
     Args:
         config: E.g. ``dict(type="mmaction.VisionTransformer", ...)``.
+        only_families: Refuse backbones of a family without taps.
 
     Raises:
         ImportError: If it is MMAction2's and that is not installed.
@@ -30,7 +31,7 @@ def build_backbone(config: dict) -> nn.Module:
         )
     with DefaultScope.overwrite_default_scope(scope or None):
         kind = MODELS.get(config["type"]) if isinstance(config.get("type"), str) else None
-        if kind is not None:
+        if kind is not None and only_families:
             check_family(kind)
         backbone = MODELS.build(config)
     if any(getattr(module, "frozen_stages", -1) >= 0 for module in backbone.modules()):

@@ -36,6 +36,11 @@ class ConvTaps(BackboneTaps):
                 "set checkpointing=True in the encoder"
             )
 
+    @property
+    def stage_ends(self) -> list[int]:
+        """Last block of each stage."""
+        return [start - 1 for start in (*self.starts[1:], len(self.blocks))]
+
     def to_grid(self, x: Tensor) -> Tensor:
         """Channels last, ``[N, C, T', H', W']`` to ``[N, T', H', W', C]``."""
         return x.permute(0, 2, 3, 4, 1)
@@ -92,6 +97,10 @@ class ResNetTaps(ConvTaps):
         if index in self.starts[1:2]:
             x = self._pool2(x)
         return self.blocks[index](x)
+
+    def stage_maps(self, stage: int, x: Tensor, aside: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """See ``BackboneTaps``; the pool behind the first stage belongs to it, as in MMAction2."""
+        return (self._pool2(x) if stage == 0 else x,)
 
     def finish(self, x: Tensor, aside: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """See ``BackboneTaps``; D is the width of the last block."""

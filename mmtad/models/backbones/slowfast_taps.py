@@ -4,6 +4,7 @@ import torch
 from mmaction.models.backbones.resnet3d_slowfast import ResNet3dSlowFast
 from torch import Tensor
 
+from .pooling import spatial_mean
 from .resnet_taps import ConvTaps
 
 
@@ -54,7 +55,8 @@ class SlowFastTaps(ConvTaps):
 
         Returns:
             ``[N, C, T / resample_rate, H / 4, W / 4]``, joined with the first lateral input; and
-            the later lateral inputs and the fast feature map.
+            the later lateral inputs, with ``keep_stages`` the means of the fast pathway's earlier
+            stages ``[N, C, T', 1, 1]``, and the fast feature map.
 
         Raises:
             ValueError: If T is no multiple of ``resample_rate``.
@@ -66,21 +68,26 @@ class SlowFastTaps(ConvTaps):
                 f"choose a clip length that is a multiple of {rate}"
             )
         # Fast first: no activation of the slow pathway exists while its larger ones come and go.
-        laterals, fast = self._fast(clips[:, :, :: rate // self.backbone.speed_ratio])
+        laterals, kept, fast = self._fast(clips[:, :, :: rate // self.backbone.speed_ratio])
         path = self.backbone.slow_path
         x = path.maxpool(path.conv1(clips[:, :, ::rate]))
-        return torch.cat((x, *laterals[:1]), dim=1), (*laterals[1:], fast)
+        return torch.cat((x, *laterals[:1]), dim=1), (*laterals[1:], *kept, fast)
 
-    def _fast(self, frames: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Lateral inputs of all slow stages, and the fast feature map."""
+    def _fast(self, frames: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor]:
+        """Lateral inputs of all slow stages, means of the earlier fast stages, the fast map."""
         slow, fast = self.backbone.slow_path, self.backbone.fast_path
         x = fast.maxpool(fast.conv1(frames))
         laterals = [slow.conv1_lateral(x)] if slow.lateral else []
+        kept: list[Tensor] = []
         for index, name in enumerate(fast.res_layers):
             x = getattr(fast, name)(x)
-            if slow.lateral and index < len(fast.res_layers) - 1:
+            if index == len(fast.res_layers) - 1:
+                break
+            if slow.lateral:
                 laterals.append(getattr(slow, slow.lateral_connections[index])(x))
-        return laterals, x
+            if self.keep_stages:
+                kept.append(spatial_mean(x)[..., None, None])
+        return laterals, kept, x
 
     def aside_of(self, index: int) -> tuple[int, ...]:
         """The first block of every stage but the first reads that stage's lateral input."""
@@ -89,6 +96,10 @@ class SlowFastTaps(ConvTaps):
     def block(self, index: int, x: Tensor, *aside: Tensor) -> Tensor:
         """One residual block of the slow pathway, joined with its lateral input if it has one."""
         return self.blocks[index](torch.cat((x, *aside), dim=1) if aside else x)
+
+    def stage_maps(self, stage: int, x: Tensor, aside: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """See ``BackboneTaps``; the fast map is a mean over space but for the last stage."""
+        return x, aside[stage - len(self.starts)]
 
     def finish(self, x: Tensor, aside: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Slow and fast feature map, ``[N, D_i, T_i, H', W']`` each."""

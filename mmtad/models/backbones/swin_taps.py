@@ -1,5 +1,6 @@
 """Taps of MMAction2's SwinTransformer3D (Video Swin)."""
 
+import torch.nn.functional as F
 from mmaction.models.backbones.swin import Mlp, SwinTransformer3D, SwinTransformerBlock3D
 from torch import Tensor, nn
 
@@ -90,6 +91,21 @@ class SwinTaps(BackboneTaps):
         if type(block) is not SwinTransformerBlock3D or type(block.mlp) is not Mlp:
             return None
         return block.mlp.fc2 if is_bare_linear(block, block.mlp, block.mlp.fc2) else None
+
+    @property
+    def stage_ends(self) -> list[int]:
+        """Last block of each stage."""
+        return [start - 1 for start in (*self._merging, len(self.blocks))]
+
+    def stage_maps(self, stage: int, x: Tensor, aside: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """See ``BackboneTaps``; only the last stage has a norm in checkpoints.
+
+        The others are normalised without scale and shift, which whatever linear layer reads the
+        maps has anyway.
+        """
+        if stage == len(self.stage_ends) - 1:
+            return self.finish(x, aside)
+        return (F.layer_norm(x, x.shape[-1:]).permute(0, 4, 1, 2, 3),)
 
     def finish(self, x: Tensor, aside: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """See ``BackboneTaps``; D is the width of the last stage."""

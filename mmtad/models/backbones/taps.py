@@ -33,6 +33,7 @@ class BackboneTaps(ABC):
         widths: Channels after each block.
         stream_channels: Channels of each feature map.
         unused: Parameters that the feature maps do not depend on.
+        keep_stages: Set by who will call ``stage_maps``: what earlier stages need for it is kept.
     """
 
     backbone: nn.Module
@@ -40,6 +41,7 @@ class BackboneTaps(ABC):
     widths: list[int]
     stream_channels: list[int]
     unused: list[nn.Parameter]
+    keep_stages: bool = False
 
     @property
     def out_channels(self) -> int:
@@ -101,6 +103,24 @@ class BackboneTaps(ABC):
     def finish(self, x: Tensor, aside: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Turn the last block's output into feature maps ``[N, D, T', H', W']``, one a stream."""
 
+    @property
+    def stage_ends(self) -> list[int]:
+        """Last block of each stage; a plain transformer is one stage."""
+        return [len(self.blocks) - 1]
+
+    def stage_maps(self, stage: int, x: Tensor, aside: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Turn the output of a stage's last block into its maps, as ``finish`` does for the last.
+
+        Args:
+            stage: Number of the stage, from 0.
+            x: Output of block ``stage_ends[stage]``.
+            aside: What ``begin`` gave.
+
+        Returns:
+            ``[N, D, T', H', W']``, one a stream.
+        """
+        return self.finish(x, aside)
+
     @abstractmethod
     def to_grid(self, x: Tensor) -> Tensor:
         """View a block's output as ``[N, T', H', W', C]``."""
@@ -123,6 +143,11 @@ def check_family(kind: type) -> tuple[str, str]:
         f"backbone {kind.__name__} has no taps: nobody said where its blocks are; "
         f"supported are {', '.join(FAMILIES)}, and a new family is one file beside taps.py"
     )
+
+
+def has_taps(kind: type) -> bool:
+    """Whether a class of backbones belongs to a supported family."""
+    return any(cls.__name__ in FAMILIES for cls in kind.__mro__)
 
 
 def build_taps(backbone: nn.Module, clip_frames: int | None) -> BackboneTaps:

@@ -11,6 +11,8 @@ from torch import Tensor
 from mmtad.registry import MODELS
 from mmtad.structures import TADDataSample
 
+from ..layers import pool_mask
+
 
 @MODELS.register_module()
 class TADDetector(BaseModel):
@@ -23,9 +25,11 @@ class TADDetector(BaseModel):
 
     Args:
         head: Config of the head.
-        backbone: Config of a video encoder ``(frames [B, C, T, H, W], length) -> [B, D, length]``;
-            None when the inputs are features.
-        projection: Config of a module ``(x [B, C, T], mask [B, T]) -> (levels, masks)``.
+        backbone: Config of a video encoder ``(frames [B, C, T, H, W], length) -> [B, D, length]``,
+            or ``-> list of [B, D_s, T_s]``, the stages of a backbone (:class:`StageEncoder`); None
+            when the inputs are features.
+        projection: Config of a module ``(x [B, C, T], mask [B, T]) -> (levels, masks)``; of stages,
+            ``(stages, masks) -> (levels, masks)``.
         neck: Config of a module ``(levels, masks) -> (levels, masks)``.
         data_preprocessor: Config of the data preprocessor.
         init_cfg: MMEngine initialisation config.
@@ -89,11 +93,18 @@ class TADDetector(BaseModel):
 
         Returns:
             Features ``[B, C, T_l]`` and bool masks ``[B, T_l]`` of L levels (one without a
-            projection).
+            projection, or the stages of a backbone).
 
         Raises:
             ValueError: If the inputs do not have the rank that the backbone, or its absence, asks
             for.
+        """
+        return self._features(inputs, masks)[:2]
+
+    def _features(self, inputs: Tensor, masks: Tensor) -> tuple[list[Tensor], list[Tensor], float]:
+        """See :meth:`extract_features`; and how many grid units a step of the head's grid is.
+
+        That is one, unless a backbone gives stages: heads then work in steps of the first stage.
         """
         expected = 3 if self.backbone is None else 5
         if inputs.dim() != expected:
@@ -102,16 +113,22 @@ class TADDetector(BaseModel):
                 f"this detector takes {kind}, got inputs of shape {tuple(inputs.shape)}"
             )
         x = inputs if self.backbone is None else self._encode(inputs, masks.shape[-1])
-        if self.projection is None:
+        scale = 1.0
+        if not isinstance(x, Tensor):
+            scale = masks.shape[-1] / x[0].shape[-1]
+            masks = [pool_mask(masks, stage.shape[-1]) for stage in x]
+        if self.projection is not None:
+            features, level_masks = self.projection(x, masks)
+        elif isinstance(x, Tensor):
             features, level_masks = [x], [masks]
         else:
-            features, level_masks = self.projection(x, masks)
+            features, level_masks = list(x), masks
         if self.neck is not None:
             features, level_masks = self.neck(features, level_masks)
-        return features, level_masks
+        return features, level_masks, scale
 
-    def _encode(self, frames: Tensor, length: int) -> Tensor:
-        """Frames ``[B, C, T, H, W]`` to features ``[B, D, length]``."""
+    def _encode(self, frames: Tensor, length: int) -> Tensor | Sequence[Tensor]:
+        """Frames ``[B, C, T, H, W]`` to features ``[B, D, length]``, or stages."""
         if frames.dtype == torch.uint8:  # a data preprocessor that defers its normalisation
             return self.backbone(frames, length, prepare=self.data_preprocessor.normalize)
         return self.backbone(frames, length)
@@ -129,8 +146,13 @@ class TADDetector(BaseModel):
         Returns:
             Scalars; MMEngine's ``parse_losses`` sums those whose key contains ``loss``.
         """
-        features, level_masks = self.extract_features(inputs, masks)
+        features, level_masks, scale = self._features(inputs, masks)
         instances = [sample.gt_instances for sample in data_samples]
+        if scale != 1:
+            instances = [
+                InstanceData(segments=truth.segments / scale, labels=truth.labels)
+                for truth in instances
+            ]
         return self.head.loss(features, level_masks, instances)
 
     def predict(
@@ -147,12 +169,12 @@ class TADDetector(BaseModel):
             The samples, now with ``pred_instances``: ``segments`` in seconds, not yet limited to
             the video, ``scores``, ``labels``.
         """
-        features, level_masks = self.extract_features(inputs, masks)
+        features, level_masks, scale = self._features(inputs, masks)
         for sample, found in zip(
             data_samples, self.head.predict(features, level_masks), strict=True
         ):
             sample.pred_instances = InstanceData(
-                segments=sample.grid.to_seconds(found.segments, clamp=False),
+                segments=sample.grid.to_seconds(found.segments * scale, clamp=False),
                 scores=found.scores,
                 labels=found.labels,
             )

@@ -1,4 +1,5 @@
 from .actionformer_head import ActionFormerHead
+from .actionness import ActionnessRegressor
 from .anchor_free import (
     AnchorFreeOutputs,
     ConvTower,
@@ -9,20 +10,26 @@ from .anchor_free import (
 )
 from .boundary_map import BoundaryMapOutputs
 from .boundary_map_head import BoundaryMapHead
+from .clip_classifier import ClipClassifier
 from .detr_head import DETRHead
 from .proposal_extractors import BoundaryMatchingExtractor, SubGraphAlignment
 from .query_outputs import QueryOutputs
+from .sparse_proposal_head import SparseOutputs, SparseProposalHead
 from .trident_head import TridentHead, TridentOutputs
 
 __all__ = [
     "ActionFormerHead",
+    "ActionnessRegressor",
     "AnchorFreeOutputs",
     "BoundaryMapHead",
     "BoundaryMapOutputs",
     "BoundaryMatchingExtractor",
+    "ClipClassifier",
     "ConvTower",
     "DETRHead",
     "QueryOutputs",
+    "SparseOutputs",
+    "SparseProposalHead",
     "SubGraphAlignment",
     "TridentHead",
     "TridentOutputs",

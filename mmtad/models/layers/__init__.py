@@ -3,6 +3,9 @@ from .attention_maps import AttentionMaps, DecoderOutputs
 from .dab_attention import DABCrossAttention, DABSelfAttention
 from .dab_decoder import DABDecoder
 from .dab_encoder import DABEncoder
+from .deformable_attention import DeformableAttention
+from .deformable_decoder import DeformableDecoder
+from .deformable_encoder import DeformableEncoder
 from .drop_path import LevelScale, ScaledDropPath
 from .feed_forward import FeedForward
 from .gcnext import GCNeXt, gather_steps, mean_of_neighbours, nearest_steps
@@ -13,13 +16,16 @@ from .masked_conv import (
     MaskedMaxPool1d,
     downsample_mask,
     fill_padding,
+    pool_mask,
     zero_padding,
 )
 from .mlp import MLP
 from .multihead_attention import MultiheadAttention, attend
+from .pair_pooling import halve
 from .position import AbsolutePosition, sinusoid_table
 from .presets import PRESETS, PyramidPreset, resolve_preset
 from .query_presets import QUERY_PRESETS, QueryPreset, resolve_query_preset
+from .relative_attention import RelativeAnchorBias, RelativeTimeBias
 from .sgp import SGP_INITS, MaskedGroupNorm, SGPBlock, SGPLayer, resolve_sgp_init
 from .sine_position import SinePosition, sine_code, unit_positions
 from .transformer_block import ConvTransformerBlock, MaskedConvAttention
@@ -38,6 +44,9 @@ __all__ = [
     "DABEncoder",
     "DABSelfAttention",
     "DecoderOutputs",
+    "DeformableAttention",
+    "DeformableDecoder",
+    "DeformableEncoder",
     "FeedForward",
     "GCNeXt",
     "LevelScale",
@@ -49,6 +58,8 @@ __all__ = [
     "MultiheadAttention",
     "PyramidPreset",
     "QueryPreset",
+    "RelativeAnchorBias",
+    "RelativeTimeBias",
     "SGPBlock",
     "SGPLayer",
     "ScaledDropPath",
@@ -58,9 +69,11 @@ __all__ = [
     "fill_padding",
     "gather_steps",
     "global_attention",
+    "halve",
     "local_attention",
     "mean_of_neighbours",
     "nearest_steps",
+    "pool_mask",
     "resolve_preset",
     "resolve_query_preset",
     "resolve_sgp_init",

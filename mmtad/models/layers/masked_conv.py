@@ -57,6 +57,21 @@ def downsample_mask(mask: Tensor, stride: int) -> Tensor:
     return mask[:, ::stride]
 
 
+def pool_mask(mask: Tensor, length: int) -> Tensor:
+    """Mask of a sequence at another rate: a step is valid if any step that it covers is.
+
+    Args:
+        mask: Bool ``[B, T]``, True = valid.
+        length: Steps T' of the other sequence, of the same duration; more or fewer than T.
+
+    Returns:
+        Bool ``[B, T']``.
+    """
+    if length == mask.shape[-1]:
+        return mask
+    return F.adaptive_max_pool1d(mask[:, None].float(), length)[:, 0] > 0
+
+
 class ChannelLayerNorm(nn.LayerNorm):
     """Layer norm over the channels of ``[B, C, T]``; the result is laid out channels-last."""
 
