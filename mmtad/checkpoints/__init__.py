@@ -9,6 +9,7 @@ from . import (  # noqa: F401  (register their tables)
     i3d,
     mmaction,
     opentad,
+    tadtr,
     tridet,
     videomae,
 )

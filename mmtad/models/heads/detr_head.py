@@ -76,7 +76,7 @@ class DETRHead(BaseModule):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
         behaviour = resolve_query_preset(preset)
-        self.use_mask = behaviour.use_mask
+        self.use_mask, self.zero_padding = behaviour.use_mask, behaviour.zero_padding
         self.num_classes = num_classes
         self.merge_labels = merge_labels
         self.max_per_window = max_per_window
@@ -122,9 +122,8 @@ class DETRHead(BaseModule):
                 f"queries look at one level, got {len(features)}; leave the pyramid out of the "
                 "projection or the neck"
             )
-        x, mask = features[0], torch.ones_like(masks[0])
-        if self.use_mask:
-            x, mask = fill_padding(x, masks[0]), masks[0]
+        x = fill_padding(features[0], masks[0]) if self.zero_padding else features[0]
+        mask = masks[0] if self.use_mask else torch.ones_like(masks[0])
         memory, positions = x.transpose(1, 2), self.position(mask).to(x.dtype)
         encoder_maps: list[Tensor] = []
         if self.encoder is not None:
