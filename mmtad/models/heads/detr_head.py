@@ -91,7 +91,7 @@ class DETRHead(BaseModule):
         )
         for classifier in self.classifiers:
             init_class_prior(classifier.bias, prior_prob)
-        self.criterion = MODELS.build(dict(type="SetCriterion") | dict(criterion or {}))
+        self.criterion = MODELS.build(dict(type="mmtad.SetCriterion") | dict(criterion or {}))
         self.actionness = None if actionness is None else MODELS.build(actionness)
         feedback = [feedback] if isinstance(feedback, dict) else list(feedback or ())
         self.feedback = nn.ModuleList(MODELS.build(config) for config in feedback)

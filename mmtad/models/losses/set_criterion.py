@@ -102,7 +102,7 @@ class SetCriterion(nn.Module):
         super().__init__()
         common = dict(iou_type=iou_type, l1_format=l1_format, alpha=alpha, gamma=gamma)
         self.matcher = TASK_UTILS.build(
-            dict(type="HungarianMatcher", **common) | dict(matcher or {})
+            dict(type="mmtad.HungarianMatcher", **common) | dict(matcher or {})
         )
         self.weights = dict(cls=loss_class, l1=loss_l1, iou=loss_iou)
         self.overlap = resolve_iou(iou_type)

@@ -169,3 +169,67 @@ def map_truth():
         ]
 
     return make
+
+
+QUERY_KINDS = ("dab-detr", "dab-detr-qd", "self-detr", "deformable-detr", "tadtr", "sp-tad")
+
+
+def make_query_config(kind, preset="padding_free", channels=6, **head):
+    """A detector with 8 queries (SP-TAD 16), 3 classes and width 16 on features, without dropout.
+
+    Args:
+        kind: One of ``QUERY_KINDS``.
+        preset: Of all parts that have one.
+        channels: Channels of the features.
+        **head: Further arguments of the head.
+    """
+    if kind == "sp-tad":
+        stage = dict(num_heads=2, hidden_channels=24, dynamic_channels=4, soi_steps=4)
+        made = dict(type="FeatureStages", in_channels=channels, out_channels=10)
+        sparse = dict(
+            num_proposals=16, num_stages=2, embed_dims=16, clip_classifier={}, stage=stage
+        )
+        sparse.update(type="SparseProposalHead", num_classes=3, pyramid=dict(in_channels=[10] * 3))
+        return dict(type="TADDetector", projection=made, head=sparse | head)
+    deformable = kind in ("deformable-detr", "tadtr")
+    name = "Deformable" if deformable else "DAB"
+    common = dict(embed_dims=16, num_heads=2, num_layers=2, feedforward_channels=24, dropout=0.0)
+    projection = dict(
+        type="ConvProjection",
+        in_channels=channels,
+        out_channels=16,
+        num_convs=1,
+        kernel_size=1,
+        groups=1,
+        activation=False,
+    )
+    parts = dict(
+        encoder=dict(type=f"{name}Encoder", **common),
+        decoder=dict(type=f"{name}Decoder", **common, num_queries=8),
+    )
+    if deformable:
+        projection.update(norm_groups=4)
+        parts.update(shared_classifier=False)
+        for part in (parts["encoder"], parts["decoder"]):
+            part.update(preset=preset)
+    if kind == "tadtr":
+        parts.update(
+            actionness=dict(type="ActionnessRegressor", embed_dims=16, roi_size=4, preset=preset)
+        )
+    if kind == "dab-detr-qd":
+        parts["decoder"].update(qd_layout=True)
+    if kind == "self-detr":
+        parts.update(feedback=dict(type="SelfFeedbackLoss"))
+    head = dict(type="DETRHead", num_classes=3, preset=preset, **parts) | head
+    return dict(type="TADDetector", projection=projection, head=head)
+
+
+@pytest.fixture(scope="session")
+def query_config():
+    """``query_config(kind, preset, **head)``: see :func:`make_query_config`."""
+    return make_query_config
+
+
+@pytest.fixture(params=QUERY_KINDS)
+def query_kind(request):
+    return request.param

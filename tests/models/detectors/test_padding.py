@@ -7,7 +7,14 @@ from torch.testing import assert_close
 
 from mmtad.registry import MODELS
 
-KINDS = pytest.mark.parametrize("kind", ["actionformer", "tridet", "bmn", "gtad"])
+DENSE = ["actionformer", "tridet", "bmn", "gtad"]
+QUERIES = ["dab-detr", "dab-detr-qd", "self-detr", "deformable-detr", "tadtr", "sp-tad"]
+KINDS = pytest.mark.parametrize("kind", DENSE + QUERIES)
+PRESETS = ["padding_free", "official", "opentad"]
+PAIRS = pytest.mark.parametrize(
+    "kind, preset",
+    [(k, p) for k in DENSE + QUERIES for p in (PRESETS[:1] if k == "sp-tad" else PRESETS)],
+)
 PUBLIC = pytest.mark.parametrize("preset", ["official", "opentad"])
 VALID = 13
 
@@ -69,16 +76,27 @@ def maps(kind, preset, length):
     )
 
 
-def build(kind, preset, length):
-    """A detector in double precision; every norm, bias and scale is such that a leak would show."""
-    make = points if kind in ("actionformer", "tridet") else maps
-    model = MODELS.build(make(kind, preset, length)).double()
-    generator = torch.Generator().manual_seed(0)
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.3, generator=generator)
-    if make is points:
-        torch.nn.init.ones_(model.head.reg_out.bias)  # no distance is 0
-    return model
+@pytest.fixture
+def build(query_config):
+    """``build(kind, preset, length)``: a detector in double precision.
+
+    Every norm, bias and scale is such that a leak would show.
+    """
+
+    def make(kind, preset, length):
+        if kind in QUERIES:
+            config = query_config(kind, preset)
+        else:
+            config = (points if kind in ("actionformer", "tridet") else maps)(kind, preset, length)
+        model = MODELS.build(config).double()
+        generator = torch.Generator().manual_seed(0)
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.3, generator=generator)
+        if kind in ("actionformer", "tridet"):
+            torch.nn.init.ones_(model.head.reg_out.bias)  # no distance is 0
+        return model
+
+    return make
 
 
 def sample(length, value, valid=VALID):
@@ -106,10 +124,9 @@ def same_draws(monkeypatch):
     monkeypatch.setattr(torch, "rand", lambda size, **_: torch.full(size, 0.7))
 
 
-@KINDS
-@pytest.mark.parametrize("preset", ["padding_free", "official", "opentad"])
+@PAIRS
 @pytest.mark.parametrize("value", [torch.nan, -torch.inf, 1e30])
-def test_values_of_the_padding_never_matter(kind, preset, value):
+def test_values_of_the_padding_never_matter(build, kind, preset, value):
     expected, found = (step(build(kind, preset, 24), *sample(24, v)) for v in (0.0, value))
     assert all(loss.isfinite() for loss in found[0].values())
     assert_close(found, expected, rtol=0, atol=0)
@@ -117,16 +134,15 @@ def test_values_of_the_padding_never_matter(kind, preset, value):
 
 @KINDS
 @pytest.mark.parametrize("length", [14, 16, 37])
-def test_the_amount_of_padding_never_matters(kind, length):
+def test_the_amount_of_padding_never_matters(build, kind, length):
     alone = step(build(kind, "padding_free", VALID), *sample(VALID, 0.0))
     padded = step(build(kind, "padding_free", length), *sample(length, torch.nan))
     assert len(alone[2][0]) > 10
     assert_close(padded, alone)
 
 
-@KINDS
-@pytest.mark.parametrize("preset", ["padding_free", "official", "opentad"])
-def test_windows_without_actions_and_without_a_valid_step(kind, preset):
+@PAIRS
+def test_windows_without_actions_and_without_a_valid_step(build, kind, preset):
     losses, gradients, _ = step(build(kind, preset, 16), *sample(16, torch.nan), actions=())
     assert all(x.isfinite().all() for x in [*losses.values(), *gradients])
     nothing = sample(16, torch.nan, valid=0)
@@ -134,7 +150,7 @@ def test_windows_without_actions_and_without_a_valid_step(kind, preset):
     assert all(x.isfinite().all() for x in [*losses.values(), *gradients, *found])
 
 
-def changed_steps(kind, preset, amounts, norm_bias=True, valid=40):
+def changed_steps(build, kind, preset, amounts, norm_bias=True, valid=40):
     """Which of the valid steps of level 0 get other class logits if the padding grows."""
     logits = []
     for length in amounts:
@@ -148,15 +164,15 @@ def changed_steps(kind, preset, amounts, norm_bias=True, valid=40):
 
 
 @PUBLIC
-def test_actionformer_leaks_the_bias_of_its_norms_into_the_last_steps(preset):
-    changed = changed_steps("actionformer", preset, (40, 64))
+def test_actionformer_leaks_the_bias_of_its_norms_into_the_last_steps(build, preset):
+    changed = changed_steps(build, "actionformer", preset, (40, 64))
     assert changed[-1] and not any(changed[:24])
     # Padding that is there already hides how much more follows.
-    assert not any(changed_steps("actionformer", preset, (64, 96)))
-    assert not any(changed_steps("actionformer", preset, (40, 64), norm_bias=False))
+    assert not any(changed_steps(build, "actionformer", preset, (64, 96)))
+    assert not any(changed_steps(build, "actionformer", preset, (40, 64), norm_bias=False))
 
 
 @PUBLIC
-def test_tridet_changes_everywhere_with_any_padding(preset):
+def test_tridet_changes_everywhere_with_any_padding(build, preset):
     for amounts in ((40, 64), (64, 96)):
-        assert all(changed_steps("tridet", preset, amounts))
+        assert all(changed_steps(build, "tridet", preset, amounts))
