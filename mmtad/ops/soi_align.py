@@ -86,7 +86,7 @@ def soi_align(
         )
     if len(lengths) != len(levels):
         raise ValueError(f"{len(levels)} levels need as many lengths, got {len(lengths)}")
-    batch, count = len(levels[0]), segments.shape[1]
+    (batch, channels), count = levels[0].shape[:2], segments.shape[1]
     pyramid = levels[0] if len(levels) == 1 else torch.cat(list(levels), dim=-1)
     exact = torch.promote_types(pyramid.dtype, torch.float32)
     rows = pyramid.transpose(1, 2).flatten(0, 1).to(exact)
@@ -103,7 +103,7 @@ def soi_align(
         mode="sum",
         per_sample_weights=(weights / sampling_ratio).view(-1, 2 * sampling_ratio),
     )
-    return pooled.view(batch, count, output_size, -1).transpose(2, 3).to(pyramid.dtype)
+    return pooled.view(batch, count, output_size, channels).transpose(2, 3).to(pyramid.dtype)
 
 
 def _positions(

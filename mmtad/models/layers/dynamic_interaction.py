@@ -19,8 +19,8 @@ def dynamic_product(x: Tensor, weights: Tensor) -> Tensor:
     if len(weights) == len(x):
         return x @ weights
     # One product per proposal over the steps of all samples, instead of a copy for each sample.
-    batch, count, steps = x.shape[:3]
-    rows = x.transpose(0, 1).reshape(count, batch * steps, -1) @ weights[0]
+    batch, count, steps, channels = x.shape
+    rows = x.transpose(0, 1).reshape(count, batch * steps, channels) @ weights[0]
     return rows.unflatten(1, (batch, steps)).transpose(0, 1)
 
 
