@@ -100,7 +100,7 @@ def test_codes_of_anchors_and_steps_peak_at_the_same_place():
         assert int(products.argmax()) == place and products[place] == pytest.approx(128)
         distance = (torch.arange(steps) - place).abs()
         ordered = products[distance.argsort(stable=True)][: int(0.9 * steps)]
-        assert (ordered[2:] < ordered[:-2]).all()  # falls on either side, to the far end
+        assert (ordered[2:] < ordered[:-2]).all()  # falls on either side, far away too
     # QD-DETR compares 128 channels of the centre and 128 of the width with codes of another
     # spacing: their product alone does not tell where a step is.
     both = torch.cat([sine_code(places[64], 128), sine_code(torch.tensor(0.2).double(), 128)])
