@@ -1,5 +1,8 @@
 """Query-based detectors as a training loop meets them: all parts together, and bad input."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from mmengine.logging import MessageHub
@@ -12,6 +15,7 @@ from mmtad.registry import MODELS
 from mmtad.structures import TADDataSample, TemporalGrid
 
 STEPS = 20
+DOCS = Path(__file__).parents[3] / "docs/query_detectors.md"
 
 
 def sample(segments=((2.0, 9.0),), labels=None):
@@ -114,6 +118,22 @@ def test_predictions_are_the_best_pairs_in_seconds(build):
     (raw, _) = model.head.predict(*model.extract_features(*inputs()))
     if hasattr(model.head, "decoder"):
         assert_close(found[0].pred_instances.segments, raw.segments * 0.5 + 1)
+
+
+@pytest.mark.parametrize("kind", ["dab-detr", "tadtr"])
+def test_the_loss_of_the_docs(query_config, kind):
+    """It works as written, beside the feedback, on maps of both kinds of attention."""
+    blocks = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    (code,) = (block for block in blocks if "class SharpAttentionLoss" in block)
+    try:
+        exec(code, {"__name__": "docs"})
+        feedback = [dict(type="SelfFeedbackLoss"), dict(type="SharpAttentionLoss", weight=0.5)]
+        model = MODELS.build(query_config(kind, feedback=feedback))
+        losses = model(*inputs(), [sample(), sample()], mode="loss")
+        sum(losses.values()).backward()
+        assert losses["loss_sharp"] > 0 and losses["loss_feedback_decoder"] > 0
+    finally:
+        MODELS.module_dict.pop("SharpAttentionLoss", None)
 
 
 def test_inside_a_project_of_mmaction2(query_config, query_kind):
