@@ -1,5 +1,7 @@
 """What a training needs beyond MMEngine: hooks and parameter groups."""
 
+from .attention_hook import AttentionDiversityHook
+from .attention_summary import AttentionSummary
 from .ema import TrainableEMAHook
 from .gradient_compression import GradientCompressionHook
 from .hooks import LoadReportHook, SeedHook
@@ -7,6 +9,8 @@ from .optimizers import RoleOptimWrapperConstructor
 from .slim_checkpoints import SlimCheckpointHook
 
 __all__ = [
+    "AttentionDiversityHook",
+    "AttentionSummary",
     "GradientCompressionHook",
     "LoadReportHook",
     "RoleOptimWrapperConstructor",

@@ -1,3 +1,4 @@
+from .attention_plots import draw_attention_maps, draw_diversity
 from .class_styles import ClassStyle, class_styles
 from .diagnosis_plots import draw_false_positives, draw_sensitivity
 from .diagnosis_report import timeline_section, write_report
@@ -9,6 +10,8 @@ from .timeline import draw_timeline
 __all__ = [
     "ClassStyle",
     "class_styles",
+    "draw_attention_maps",
+    "draw_diversity",
     "draw_false_negatives",
     "draw_false_positives",
     "draw_missed_pairs",
