@@ -16,7 +16,7 @@ from mmtad.registry import MODELS, WEIGHT_INITIALIZERS
 from ..layers.linear import speed_up_linear
 from .assembly import build_backbone, check_batch_norms, check_positive
 from .pooling import spatial_mean
-from .taps import BackboneTaps, build_taps, has_taps
+from .taps import BackboneTaps, build_taps, check_family, has_taps
 from .video_encoder import Prepare
 
 
@@ -86,7 +86,7 @@ class StageEncoder(BaseModule):
         )
         self.backbone = build_backbone(backbone, only_families=False)
         tapped = has_taps(type(self.backbone)) and not _returns_stages(backbone)
-        self.taps: BackboneTaps | None = build_taps(self.backbone, None) if tapped else None
+        self.taps: BackboneTaps | None = self._build_taps() if tapped else None
         if self.taps is None and checkpointing:
             raise ValueError(
                 f"checkpointing=True of the encoder knows no blocks of "
@@ -98,6 +98,17 @@ class StageEncoder(BaseModule):
             self.backbone.requires_grad_(False)
         speed_up_linear(self)
 
+    def _build_taps(self) -> BackboneTaps:
+        if check_family(type(self.backbone))[0] == "vit_taps":
+            raise ValueError(
+                f"stages={self.stages} of {type(self.backbone).__name__}: a plain transformer has "
+                "one stage, 0, of one rate, and no pyramid to build on; use SlowFast, VideoSwin, "
+                "ResNet3d or I3D, or FeatureStages behind a VideoEncoder"
+            )
+        taps = build_taps(self.backbone, None)
+        taps.keep_stages = True
+        return taps
+
     def _choose_stages(self) -> list[int] | None:
         """Find the stages; return their channels if they are known."""
         if self.taps is None:
@@ -106,14 +117,13 @@ class StageEncoder(BaseModule):
                 return None
             chosen = choose_stages(self.stages, len(channels), self.backbone)
             return [channels[stage] for stage in chosen]
-        self.taps.keep_stages = True
         ends = self.taps.stage_ends
         self.chosen = choose_stages(self.stages, len(ends), self.backbone)
         behind = ends[self.chosen[-1]] + 1
         for index in range(behind, len(self.taps.blocks)):
             for module in self.taps.modules_of(index):
                 module.requires_grad_(False)
-        fast = self.taps.stage_channels[1:]
+        fast = self.taps.stream_channels[1:]
         # The pathways beside the first keep their share of the width in every stage.
         last = self.taps.widths[-1]
         widths = [self.taps.widths[ends[stage]] for stage in self.chosen]
