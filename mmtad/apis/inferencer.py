@@ -141,7 +141,7 @@ class TADInferencer:
                 if (error := sample.get("error")) is not None:
                     errors.append(error)
                 else:
-                    windows.append(_to_cpu(sample.pred_instances))
+                    windows.append(_to_cpu(sample.pred_instances, sample.grid.extent))
                 bar.advance(task)
         finally:
             bar.remove_task(task)
@@ -188,10 +188,13 @@ class TADInferencer:
         ]
 
 
-def _to_cpu(instances: InstanceData) -> InstanceData:
+def _to_cpu(instances: InstanceData, extent: tuple[float, float]) -> InstanceData:
     """Copies on the CPU, so that nothing holds on to the batch that they are views of."""
     fields = ("segments", "scores", "labels")
-    return InstanceData(**{key: instances[key].detach().cpu().clone() for key in fields})
+    return InstanceData(
+        metainfo=dict(extent=extent),
+        **{key: instances[key].detach().cpu().clone() for key in fields},
+    )
 
 
 def _progress_bar(show: bool | None) -> Progress:

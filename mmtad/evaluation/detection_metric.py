@@ -18,6 +18,7 @@ from .files import PathLike, write_results
 from .ground_truth import GroundTruth, load_ground_truth
 from .measures import Measure, PostProcessor, build_measures
 from .metric_entries import (
+    extent_of,
     group_windows,
     join_windows,
     read_predictions,
@@ -122,7 +123,7 @@ class DetectionMetric(BaseMetric):
                 (0 if absent), ``pred_instances`` (``InstanceData`` or dict: ``segments`` [N, 2] in
                 seconds, ``scores`` [N], ``labels`` [N]), ``error`` if the window could not be read,
                 ``duration`` of the video in seconds, which limits its detections; absent, the
-                dataset's.
+                dataset's; ``grid`` of the window, for a post-processor that needs its extent.
 
         Raises:
             ValueError: If a sample has no predictions, or they are not finite or reversed.
@@ -133,6 +134,7 @@ class DetectionMetric(BaseMetric):
                 "window_index": int(sample.get("window_index", 0)),
                 "error": sample.get("error"),
                 "duration": sample.get("duration"),
+                "extent": extent_of(sample),
             }
             if entry["error"] is None:
                 entry |= read_predictions(sample)
@@ -185,7 +187,10 @@ class DetectionMetric(BaseMetric):
         for video in videos:
             entries = [e for _, e in sorted(windows[video].items()) if e["error"] is None]
             readable = [
-                InstanceData(**{key: entry[key] for key in ("segments", "scores", "labels")})
+                InstanceData(
+                    metainfo=dict(extent=entry.get("extent")),
+                    **{key: entry[key] for key in ("segments", "scores", "labels")},
+                )
                 for entry in entries
             ]
             if not readable:

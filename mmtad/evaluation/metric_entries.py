@@ -33,6 +33,12 @@ def read_predictions(sample: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     return fields
 
 
+def extent_of(sample: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Start and end of a window in seconds; None if it has no grid."""
+    grid = sample.get("grid")
+    return None if grid is None else grid.extent
+
+
 def group_windows(
     results: Iterable[dict[str, Any]], videos: Sequence[str]
 ) -> dict[str, dict[int, dict[str, Any]]]:

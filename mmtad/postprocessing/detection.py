@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..ops import batched_nms, segment_voting
 from ..registry import TASK_UTILS
+from .overlaps import overlap_regions, read_overlap_options, suppress_overlaps
 from .score_fusion import check_fusion, fuse_video_scores, reweigh_by_video_scores
 from .video_score_formats import load_video_scores
 
@@ -67,6 +68,8 @@ class DetectionPostProcessor:
             ``dict(type='nms', iou_threshold=0.5, ...)`` without ``decay`` and ``sigma`` and with
             ``min_score=0``; None suppresses nothing. ``improved_gaussian`` takes ``iou_slope=0.4``
             too (:func:`mmtad.ops.soft_nms`) and needs to be told the duration of each video.
+            ``nms`` takes ``overlaps_only=True``, which suppresses only where two windows overlap
+            (:func:`suppress_overlaps`) and needs to be told the ``extent`` of each window.
         voting: ``dict(iou_threshold=..., iou_weighted=False)`` or None. It needs a class-agnostic
             ``nms``.
         pre_nms_topk: Number of segments of a video that go into the suppression; None for all.
@@ -101,7 +104,8 @@ class DetectionPostProcessor:
         clamp_first: bool = False,
         per_window: bool = False,
     ) -> None:
-        self.nms = None if nms is None else read_nms(nms)
+        self.overlaps = read_overlap_options(nms)
+        self.nms = None if nms is None or self.overlaps is not None else read_nms(nms)
         self.voting = None if voting is None else dict(voting)
         self.pre_nms_topk = pre_nms_topk
         self.min_duration = min_duration
@@ -112,6 +116,8 @@ class DetectionPostProcessor:
             if (value := getattr(self, name)) is not None and value <= 0:
                 raise ValueError(f"{name} must be positive or None, got {value}")
         self._check_voting(nms)
+        if self.overlaps is not None and per_window:
+            raise ValueError("nms with overlaps_only is for all windows together, not per_window")
         self._read_video_scores(video_scores)
 
     def _check_voting(self, nms: Mapping[str, Any] | None) -> None:
@@ -163,7 +169,8 @@ class DetectionPostProcessor:
 
         Args:
             windows: Predictions of its windows, each with ``segments`` float ``[N, 2]`` in seconds,
-                ``scores`` float ``[N]`` >= 0 and ``labels`` int64 ``[N]``; may be empty.
+                ``scores`` float ``[N]`` >= 0 and ``labels`` int64 ``[N]``; may be empty. For
+                ``overlaps_only`` also with the metainfo ``extent``, start and end in seconds.
             video_id: Id of the video, for ``video_scores``.
             classes: Class names in the order of the labels, for ``video_scores``.
             duration: Length of the video in seconds, to limit the segments to it and for the decay
@@ -186,12 +193,21 @@ class DetectionPostProcessor:
         if self.per_window and windows:
             found = [self._process(merge_windows([one]), video, duration) for one in windows]
             return self._process(merge_windows(found), None, duration)
-        return self._process((segments, scores, labels), video, duration)
+        regions = None if self.overlaps is None else overlap_regions(windows)
+        return self._process((segments, scores, labels), video, duration, regions)
 
     def _process(
-        self, fields: tuple[Tensor, Tensor, Tensor], video: Tensor | None, duration: float | None
+        self,
+        fields: tuple[Tensor, Tensor, Tensor],
+        video: Tensor | None,
+        duration: float | None,
+        regions: Tensor | None = None,
     ) -> InstanceData:
-        """All steps after the merging; ``video`` holds the ``[K]`` scores of the whole video."""
+        """All steps after the merging.
+
+        ``video`` holds the ``[K]`` scores of the whole video, ``regions`` ``[R, 2]`` are those
+        outside of which nothing is suppressed; None for the whole video.
+        """
         segments, scores, labels = fields
         if self.clamp_first and duration is not None:
             segments = segments.clamp(min=0, max=duration)
@@ -206,7 +222,10 @@ class DetectionPostProcessor:
         segments, scores, labels = segments[keep], scores[keep], labels[keep]
         final = InstanceData()
         if self.nms is None:
-            keep = torch.arange(len(scores), device=scores.device)[: self.max_per_video]
+            keep = torch.arange(len(scores), device=scores.device)
+            if self.overlaps is not None and regions is not None:
+                keep = suppress_overlaps(segments, scores, labels, regions, **self.overlaps)
+            keep = keep[: self.max_per_video]
             final.segments, final.scores = segments[keep], scores[keep]
         else:
             options = {**self.nms, "max_total": self.max_per_video, "duration": duration}

@@ -42,6 +42,13 @@ class TemporalGrid:
                 f"a grid needs a length and a duration >= 0, got {self.length} and {self.duration}"
             )
 
+    @property
+    def extent(self) -> tuple[float, float]:
+        """Start and end in seconds of what the grid covers of its video."""
+        ends = (self.origin + index * self.step for index in (0, self.length))
+        start, end = (min(max(seconds, 0.0), self.duration) for seconds in ends)
+        return start, end
+
     def to_seconds(self, segments: Tensor, clamp: bool = True) -> Tensor:
         """Turn grid units into seconds.
 

@@ -91,3 +91,8 @@ def test_wrong_values_are_named(change):
     (value,) = change.values()
     with pytest.raises(ValueError, match=f"got .*{value}"):
         TemporalGrid(**{"origin": 0.0, "step": 1.0, "length": 4, "duration": 4.0, **change})
+
+
+def test_extent_is_limited_to_the_video():
+    assert TemporalGrid(2.0, 0.5, 8, 30.0).extent == (2.0, 6.0)
+    assert TemporalGrid(-1.0, 0.5, 100, 30.0).extent == (0.0, 30.0)
