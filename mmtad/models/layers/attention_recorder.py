@@ -99,7 +99,8 @@ def record_attention(model: nn.Module) -> Iterator[AttentionRecord]:
             listener = _Listener(record, name, kind, counts[kind], module)
             counts[kind] += 1
             handles.append(module.register_forward_pre_hook(listener.before, with_kwargs=True))
-            handles.append(module.register_forward_hook(listener.after))
+            # Of two records at a time, the inner one hands the map on to the outer one.
+            handles.append(module.register_forward_hook(listener.after, prepend=True))
         yield record
     finally:
         for handle in handles:

@@ -66,6 +66,17 @@ def test_who_asks_for_maps_gets_them():
             assert_close(a, c)
 
 
+def test_two_records_at_a_time():
+    """As with two hooks in one config; both hear all, the caller gets what it asked for."""
+    model = build()
+    x = torch.randn(2, 16, 9)
+    with record_attention(model) as outer, record_attention(model) as inner:
+        outputs = model(x, MASK)
+    assert outputs.maps is None and len(outer.maps) == len(inner.maps) == 8
+    for a, b in zip(outer.maps, inner.maps, strict=True):
+        assert (a.name, a.kind) == (b.name, b.kind) and torch.equal(a.weights, b.weights)
+
+
 def test_deformable_attention_is_heard_too():
     model = build("Deformable")
     with record_attention(model) as record:
