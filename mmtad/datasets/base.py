@@ -31,7 +31,8 @@ class TADDataset(AnnotatedDataset):
         ann_file: ``.json`` or ``.json.gz`` with ``database``, relative to ``data_root``.
         window_size: Frames of a sample, after sub-sampling.
         data_root: Folder that relative paths start from.
-        data_prefix: ``video`` is the folder of the videos.
+        data_prefix: ``video`` is the folder of the videos, ``flow`` that of their optical flow,
+            read by ``LoadFlow``; without it flow is made while loading.
         video_suffix: Suffix of the files ``<video_id><suffix>``; where there is no such file, other
             common suffixes are tried. A video's own ``video_path`` in the annotation wins.
         sampling: ``"random"`` makes one item per video (a random window that shows an action),
@@ -117,7 +118,7 @@ class TADDataset(AnnotatedDataset):
 
     def make_items(self, record: VideoRecord, source: str, labels: Mapping[str, int]) -> list[dict]:
         """One item, or one per sliding window."""
-        return make_items(
+        items = make_items(
             record,
             source,
             labels,
@@ -126,6 +127,9 @@ class TADDataset(AnnotatedDataset):
             self.test_mode,
             self.drop_empty,
         )
+        if "flow" not in self.data_prefix:
+            return items
+        return [dict(item, flow_folder=self.data_prefix["flow"]) for item in items]
 
     def step_seconds(self, record: VideoRecord) -> float | None:
         """Seconds between neighbouring steps of the grid; None if the annotation does not tell."""

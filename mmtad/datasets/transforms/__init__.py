@@ -1,6 +1,7 @@
 from .clip import Clip
 from .color import ColorJitter
 from .features import OpenFeatures, SampleFeatures
+from .flow import LoadFlow
 from .formatting import PackTADInputs
 from .loading import DecodeFrames, OpenVideo, VideoReadError
 from .randaugment import RandAugment
@@ -20,6 +21,7 @@ __all__ = [
     "ColorJitter",
     "DecodeFrames",
     "Flip",
+    "LoadFlow",
     "OpenFeatures",
     "OpenVideo",
     "PackTADInputs",

@@ -50,6 +50,8 @@ class Clip:
             order. Repeated frames (padding) are worked on once.
     """
 
+    channels = 3
+
     def __init__(self, source: FrameSource, repeats: np.ndarray | None = None):
         self._source = source
         self._repeats = repeats
@@ -74,8 +76,8 @@ class Clip:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """``(T, H, W, 3)`` after all pending operations."""
-        return len(self), self.height, self.width, 3
+        """``(T, H, W, C)`` after all pending operations, C = 3 for RGB."""
+        return len(self), self.height, self.width, self.channels
 
     def resize(self, height: int, width: int) -> None:
         """Scale to a size in pixels."""
@@ -129,13 +131,17 @@ class Clip:
         still = np.array_equal(self._matrix, np.eye(3)) and size == [self.height, self.width]
         if isinstance(self._source, ArrayFrames) and still and not self._colors:
             return self._source.frames
-        frames = np.empty((count, self.height, self.width, 3), dtype=np.uint8)
+        frames = np.empty((count, *self.shape[1:]), dtype=np.uint8)
         resample = make_resampler(self._matrix, tuple(size), (self.height, self.width))
         for frame, out in zip(_frames(self._source), frames, strict=True):
             resample(frame, out)
         apply_photometry(frames, self._colors)
-        self._source, self._matrix, self._colors = ArrayFrames(frames), np.eye(3), []
+        self._replace(frames)
         return frames
+
+    def _replace(self, frames: np.ndarray) -> None:
+        """Go on from frames on which everything is done."""
+        self._source, self._matrix, self._colors = ArrayFrames(frames), np.eye(3), []
 
 
 def make_resampler(
@@ -205,7 +211,7 @@ def _crop_resampler(
 
     def crop(frame: np.ndarray, out: np.ndarray) -> None:
         if (height, width) != size:
-            out[:] = FILL
+            out[:] = FILL[: out.shape[-1]]
         cut, place = frame[rows.source, columns.source], out[rows.target, columns.target]
         if (height, width) == (source_height, source_width):
             place[:] = cut

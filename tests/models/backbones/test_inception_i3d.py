@@ -171,7 +171,8 @@ def test_batch_norms_that_are_trained():
     x = torch.randn(2, 3, 8, 32, 32)
     (out,) = model(x)
     assert not torch.equal(model.Conv3d_1a_7x7.bn.running_mean, before)
-    assert abs(float(out.detach().mean()) - 0.4) < 0.05  # a half normal: its statistics are the batch's
+    # Half of a normal distribution: the statistics are those of the batch.
+    assert abs(float(out.detach().mean()) - 0.4) < 0.05
     affine = InceptionI3D(out_stages=("Conv3d_2c_3x3",), frozen_bn_affine=False).train()
     affine(x)[0].mean().backward()
     assert affine.Conv3d_1a_7x7.bn.weight.grad.abs().max() > 0
