@@ -1,0 +1,98 @@
+"""The settings of query-based detectors are those of their papers and public codes."""
+
+import re
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmtad.registry import MODELS
+
+ROOT = Path(__file__).parents[1] / "configs"
+FOLDERS = ("dab_detr", "deformable_detr", "self_detr", "sp_tad", "tadtr")
+FILES = {file.stem: file for folder in FOLDERS for file in (ROOT / folder).glob("*.py")}
+
+# By detector, steps, epochs and data set, whatever the features and the variant: epochs after
+# which the rate falls to a tenth (or those of warm-up and cosine), rate, windows a step, what the
+# next window repeats in training and in testing, share of an action that a training window shows.
+#
+# LTP, its baselines and Self-DETR: 2e-4 and drops at 80 and 100 of 120 epochs on THUMOS14; 1e-4
+# and 20 epochs on ActivityNet. TadTR and E2E-TAD: 16 epochs on windows that share three quarters.
+LTP = ([80, 100], 2e-4, 16, 0.25, 0.25, 0.75)
+E2E_TAD = ([14], 1e-4, 4, 0.75, 0.25, 0.75)
+ACTIVITYNET = ((5, 15), 1e-4, 16, None, None, None)
+ADAPTERS = ([80, 100], 1e-4, 2, None, 0.5, 0.75)  # as LTP, on the windows of AdaTAD
+TRAINING = {
+    "128x4_120e_thumos14": LTP,
+    "192_20e_activitynet": ACTIVITYNET,
+    "256x1-96_16e_thumos14-rgb": E2E_TAD,
+    "768x4-160_120e_thumos14-rgb": ADAPTERS,
+    "192x4-160_20e_activitynet-rgb": ACTIVITYNET,
+}
+# Layers of encoder and decoder, queries, channels inside the feed-forward layers.
+DEPTHS = {"dab_detr": (2, 4, 40, 1024), "self_detr": (2, 4, 40, 1024)}
+OPTIMIZERS = {"self_detr": "Adam"}
+SETTING = re.compile(r"_(\d+(x\d+)?(-\d+)?_\d+e_[a-z0-9-]+)$")
+
+
+def setting_of(name: str) -> str:
+    return SETTING.search(name)[1]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_training(name):
+    cfg, data = Config.fromfile(FILES[name]), {}
+    for mode in ("train", "test"):
+        data[mode] = cfg[f"{mode}_dataloader"].dataset
+    sliding = {mode: d.window_overlap for mode, d in data.items() if d.sampling == "sliding"}
+    last = cfg.param_scheduler[-1]
+    if last.type == "MultiStepLR":
+        (steps,) = cfg.param_scheduler
+        schedule = list(steps.milestones)
+        assert steps.gamma == 0.1
+    else:
+        warm, cosine = cfg.param_scheduler
+        schedule = (warm.end, cosine.T_max)
+        assert cosine.begin == warm.end and warm.start_factor <= 1e-8
+    resized = data["train"].sampling == "resize"
+    found = (
+        schedule,
+        cfg.optim_wrapper.optimizer.lr,
+        cfg.train_dataloader.batch_size,
+        sliding.get("train"),
+        sliding.get("test"),
+        None if resized else data["train"].min_visible,
+    )
+    assert found == TRAINING[setting_of(name)]
+    assert cfg.optim_wrapper.clip_grad.max_norm == 0.1
+    assert cfg.optim_wrapper.optimizer.weight_decay == 1e-4
+    kind = "AdamW" if name.endswith("-rgb") else OPTIMIZERS.get(FILES[name].parent.name, "AdamW")
+    assert cfg.optim_wrapper.optimizer.type == kind
+
+
+@pytest.mark.parametrize("name", [n for n in FILES if FILES[n].parent.name != "sp_tad"])
+def test_model_and_loss(name):
+    """Costs and weights are the head's defaults, see below."""
+    cfg = Config.fromfile(FILES[name])
+    head, post = cfg.model.head, cfg.test_evaluator.post_processor
+    encoder, decoder = head.encoder, head.decoder
+    layers, depth, queries, hidden = DEPTHS[FILES[name].parent.name]
+    if "768x4" in name:
+        queries = 100
+    assert (encoder.num_layers, decoder.num_layers) == (layers, depth)
+    assert decoder.num_queries == queries
+    assert {part.feedforward_channels for part in (encoder, decoder)} == {hidden}
+    assert cfg.model.projection.num_convs == cfg.model.projection.kernel_size == 1
+    assert not cfg.model.projection.activation and decoder.embed_dims == 256
+    criterion = dict(head.get("criterion") or {})
+    assert criterion == (dict(iou_type="giou") if "-giou_" in name else {})
+    assert post.max_per_video == (100 if "activitynet" in name else 200)
+    assert post.nms.sigma == 0.4
+
+
+def test_costs_and_weights_are_those_of_tadtr():
+    criterion = MODELS.build(dict(type="SetCriterion"))
+    assert criterion.weights == dict(cls=2, l1=5, iou=2)
+    assert criterion.matcher.weights == (6, 5, 2)
+    for part in (criterion, criterion.matcher):
+        assert (part.alpha, part.gamma) == (0.25, 2)
