@@ -91,7 +91,8 @@ def draw_diversity(
     panels[0].set_ylabel(f"diversity d(A), {centre} as centre", fontsize=FONT)
     handles = [Line2D([], [], **_line(index)) for index in range(len(results))]
     _add_legend(figure, handles, list(results))
-    figure.suptitle("Diversity of attention by layer", fontsize=FONT + 1)
+    bands = "\nbands: one standard deviation over windows" if deviations else ""
+    figure.suptitle(f"Diversity of attention by layer{bands}", fontsize=FONT + 1)
     return figure
 
 
