@@ -52,7 +52,7 @@ class SyntheticFeatureSpec:
     """
 
     seed: int = 0
-    train_videos: int = 400
+    train_videos: int = 800
     test_videos: int = 100
     channels: int = 32
     steps: tuple[int, int] = (96, 128)
@@ -61,7 +61,7 @@ class SyntheticFeatureSpec:
     cues: int = 2
     cue_steps: float = 3.0
     cue_rate: float = 0.3
-    noise: float = 0.3
+    noise: float = 0.5
     drift: float = 0.1
 
     def __post_init__(self) -> None:

@@ -1,50 +1,53 @@
-"""Check the papers' claims in miniature: small detectors on synthetic videos, on a CPU.
+"""Check the papers' claims in miniature: small detectors on generated videos or features, on a CPU.
 
     python tools/benchmarks/miniature.py adatad                   # everything, five seeds
     python tools/benchmarks/miniature.py adatad --seeds 0 --variants frozen inside
     python tools/benchmarks/miniature.py adatad --show            # only print what is there
     python tools/benchmarks/miniature.py adatad --quick           # see that it works, no results
+    python tools/benchmarks/miniature.py queries                  # detectors with queries, features
 
-A group holds variants of one detector. For each seed, the videos are made and a tiny backbone is
-pre-trained once; every variant of that seed starts from both. Finished runs are kept in the work
-dir, so a benchmark that was interrupted goes on where it stopped, and a variant whose settings were
-changed in miniature_groups.py is run again.
+A group holds variants of detectors. For each seed, the videos or features are made and a tiny
+backbone, where there is one, is pre-trained once; every variant of that seed starts from both.
+Finished runs are kept in the work dir, so a benchmark that was interrupted goes on where it
+stopped, and a variant whose settings were changed in miniature_groups.py is run again.
 
 The first table has mean and standard deviation over the seeds of the average mAP (tIoU
-0.3:0.1:0.7); the second compares variants seed by seed, which cancels what a seed makes easier or
+0.3:0.1:0.7); the last compares variants seed by seed, which cancels what a seed makes easier or
 harder for all of them.
 """
 
 import argparse
 import json
 import os
-import statistics
 import sys
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 
-from miniature_groups import GROUPS, Group
+from miniature_groups import GROUPS
 from miniature_runs import Job, follow_parent, run
+from miniature_tables import make_tables
 from mmengine.logging import MMLogger
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from mmtad.apis.cli import run_cli
-from mmtad.datasets.synthetic import is_finished, make_dataset
 
 METRIC = "mAP"
-QUICK_VARIANTS = ["frozen", "inside"]
 
 
 def make_data(jobs: list[Job], pool: ProcessPoolExecutor, progress: Progress) -> None:
     """Write the videos of every seed that are not there yet."""
-    specs = {job.data_dir: job.spec for job in jobs}
-    missing = [folder for folder, spec in specs.items() if not is_finished(folder, spec)]
-    task = progress.add_task("videos", total=len(specs), completed=len(specs) - len(missing))
-    for future in as_completed([pool.submit(make_dataset, path, specs[path]) for path in missing]):
+    wanted = {job.data_dir: job for job in jobs}
+    missing = {
+        path: job for path, job in wanted.items() if not job.generator.is_finished(path, job.spec)
+    }
+    task = progress.add_task("videos", total=len(wanted), completed=len(wanted) - len(missing))
+    made = [
+        pool.submit(job.generator.make_dataset, path, job.spec) for path, job in missing.items()
+    ]
+    for future in as_completed(made):
         future.result()
         progress.advance(task)
 
@@ -98,46 +101,6 @@ def run_group(jobs: list[Job], args: argparse.Namespace, console: Console) -> in
             ) from error
 
 
-def mean_and_std(values: list[float]) -> str:
-    """Two figures; the deviation is that of a sample."""
-    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.1f}{spread}"
-
-
-def make_tables(name: str, results: list[dict], style: box.Box) -> list[Table]:
-    """Table of the variants and table of the claims."""
-    group: Group = GROUPS[name]
-    scores = {(one["variant"], one["seed"]): 100 * one["metrics"][METRIC] for one in results}
-    variants = Table(title=group.about, box=style)
-    variants.add_column("variant", no_wrap=True)
-    variants.add_column("what it is")
-    for column in ("seeds", "mAP", "trained", "in backbone", "s", "CPU s"):
-        variants.add_column(column, justify="right")
-    for variant, description in group.variants.items():
-        found = [one for one in results if one["variant"] == variant]
-        if not found:
-            continue
-        variants.add_row(
-            variant,
-            description.about,
-            str(len(found)),
-            mean_and_std([scores[variant, one["seed"]] for one in found]),
-            f"{found[0]['trained']:,}",
-            f"{found[0]['trained_in_backbone']:,}",
-            *(f"{statistics.mean(r[k] for r in found):.0f}" for k in ("seconds", "cpu_seconds")),
-        )
-    claims = Table(title="Claims, seed by seed", box=style)
-    for column in ("claim", "variants", "difference in mAP", "holds in"):
-        claims.add_column(column, justify="left" if column in ("claim", "variants") else "right")
-    for better, worse, text in group.claims:
-        seeds = [seed for variant, seed in scores if variant == better and (worse, seed) in scores]
-        if seeds:
-            gains = [scores[better, seed] - scores[worse, seed] for seed in seeds]
-            holds = f"{sum(gain > 0 for gain in gains)} of {len(gains)}"
-            claims.add_row(text, f"{better} > {worse}", mean_and_std(gains), holds)
-    return [variants, claims] if claims.row_count else [variants]
-
-
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -168,7 +131,7 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.quick:
         args.seeds = args.seeds if "--seeds" in sys.argv else [0]
-        args.variants = args.variants or QUICK_VARIANTS
+        args.variants = args.variants or list(GROUPS[args.group].variants)[:2]
     known = GROUPS[args.group].variants
     args.variants = args.variants or list(known)
     if unknown := set(args.variants) - set(known):

@@ -1,39 +1,7 @@
 """What ``miniature.py`` compares: groups of variants of a small detector, as config overrides."""
 
-from dataclasses import dataclass, field
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One row of a group: what it is and how its config differs from the group's."""
-
-    about: str
-    overrides: dict = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Group:
-    """Variants to compare.
-
-    Args:
-        about: One sentence.
-        config: The config that all variants start from, relative to ``configs/``.
-        pretrain: Config of the backbone's pre-training, or None.
-        overrides: What the group changes in ``config``; keys with dots, as ``--cfg-options``.
-        pretrain_overrides: The same for ``pretrain``.
-        data: Settings of ``SyntheticSpec`` beside the seed.
-        variants: By name.
-        claims: (better, worse, what it says); names of variants.
-    """
-
-    about: str
-    config: str
-    pretrain: str | None
-    overrides: dict
-    pretrain_overrides: dict
-    data: dict
-    variants: dict[str, Variant]
-    claims: list[tuple[str, str, str]]
+from miniature_group import Claim, Group, Variant
+from miniature_query_groups import QUERY_GROUPS
 
 
 def datasets(**settings) -> dict:
@@ -114,14 +82,14 @@ GROUPS = {
             ),
         },
         claims=[
-            ("side", "frozen", "adapting at all helps"),
-            ("inside", "side", "gradients through the backbone help"),
-            ("inside", "plain", "TIA beats a plain adapter"),
-            ("inside", "kernel-1", "the convolution over time helps"),
-            ("inside", "full", "TIA beats full fine-tuning"),
-            ("inside", "lora", "TIA beats LoRA"),
-            ("inside", "half-frames", "more frames help"),
-            ("half-steps", "half-frames", "more frames help at the same number of steps"),
+            Claim("side", "frozen", "adapting at all helps"),
+            Claim("inside", "side", "gradients through the backbone help"),
+            Claim("inside", "plain", "TIA beats a plain adapter"),
+            Claim("inside", "kernel-1", "the convolution over time helps"),
+            Claim("inside", "full", "TIA beats full fine-tuning"),
+            Claim("inside", "lora", "TIA beats LoRA"),
+            Claim("inside", "half-frames", "more frames help"),
+            Claim("half-steps", "half-frames", "more frames help at the same number of steps"),
         ],
     ),
     "tia": Group(
@@ -139,9 +107,10 @@ GROUPS = {
             ),
         },
         claims=[
-            ("inside", "plain", "TIA beats a plain adapter"),
-            ("inside", "kernel-1", "the convolution over time helps"),
-            ("kernel-7", "kernel-1", "a longer convolution over time helps"),
+            Claim("inside", "plain", "TIA beats a plain adapter"),
+            Claim("inside", "kernel-1", "the convolution over time helps"),
+            Claim("kernel-7", "kernel-1", "a longer convolution over time helps"),
         ],
     ),
+    **QUERY_GROUPS,
 }

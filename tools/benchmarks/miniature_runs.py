@@ -12,19 +12,26 @@ from functools import cached_property
 from multiprocessing import parent_process
 from pathlib import Path
 from threading import Thread
+from types import ModuleType
 
 import torch
 from miniature_groups import GROUPS
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmtad.datasets.synthetic_plan import GENERATOR_VERSION, SyntheticSpec
+from mmtad.datasets import synthetic, synthetic_features
+from mmtad.datasets.synthetic_features import SyntheticFeatureSpec
+from mmtad.datasets.synthetic_plan import SyntheticSpec
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 PRETRAIN = "pretrain"
 # Parts of a config that decide about no result.
 REPORTING = ("default_hooks", "env_cfg", "log_level", "log_processor", "visualizer", "work_dir")
-QUICK_DATA = dict(train_videos=6, test_videos=3, train_clips=32, val_clips=8)
+QUICK_DATA = {
+    SyntheticSpec: dict(train_videos=6, test_videos=3, train_clips=32, val_clips=8),
+    SyntheticFeatureSpec: dict(train_videos=8, test_videos=4),
+}
+GENERATORS = {SyntheticSpec: synthetic, SyntheticFeatureSpec: synthetic_features}
 
 
 @dataclass(frozen=True)
@@ -39,15 +46,21 @@ class Job:
     threads: int
 
     @property
-    def spec(self) -> SyntheticSpec:
+    def spec(self) -> SyntheticSpec | SyntheticFeatureSpec:
         """The videos."""
-        data = {**GROUPS[self.group].data, **(QUICK_DATA if self.quick else {})}
-        return SyntheticSpec(seed=self.seed, **data)
+        group = GROUPS[self.group]
+        data = {**group.data, **(QUICK_DATA[group.spec] if self.quick else {})}
+        return group.spec(seed=self.seed, **data)
+
+    @property
+    def generator(self) -> ModuleType:
+        """What makes the videos."""
+        return GENERATORS[type(self.spec)]
 
     @property
     def data_dir(self) -> Path:
         """Folder of the videos; other settings or another generator, another folder."""
-        key = digest([asdict(self.spec), GENERATOR_VERSION])
+        key = digest([asdict(self.spec), self.generator.GENERATOR_VERSION])
         return Path(self.work_dir) / "data" / f"seed{self.seed}-{key}"
 
     @property
@@ -85,7 +98,8 @@ class Job:
         if self.variant != PRETRAIN:
             name = group.config
             overrides = {**group.overrides, **group.variants[self.variant].overrides}
-        os.environ["MMTAD_SYNTHETIC"] = "data"  # must not decide about the key
+        for variable in ("MMTAD_SYNTHETIC", "MMTAD_SYNTHETIC_FEATURES"):
+            os.environ[variable] = "data"  # must not decide about the key
         config = Config.fromfile(CONFIGS / name, import_custom_modules=import_modules)
         config.merge_from_dict(overrides)
         for part in ("dataloader", "evaluator", "cfg"):
@@ -168,7 +182,7 @@ def train(job: Job) -> dict:
             if name.startswith("val/") and not name.endswith("time")
         },
         trained=count(model),
-        trained_in_backbone=count(model.backbone),
+        trained_in_backbone=0 if model.backbone is None else count(model.backbone),
         seconds=time.monotonic() - begin,
     )
     if job.variant == PRETRAIN:

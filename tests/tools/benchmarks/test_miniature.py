@@ -74,7 +74,7 @@ def test_key_follows_all_that_decides_about_a_result(runs, tmp_path, monkeypatch
     assert len(keys) == len(others) and job.key not in keys
     assert make_job(runs, tmp_path / "moved").key == job.key
 
-    monkeypatch.setattr(runs, "GENERATOR_VERSION", -1)
+    monkeypatch.setattr(runs.synthetic, "GENERATOR_VERSION", -1)
     assert make_job(runs, tmp_path).key != job.key
     monkeypatch.undo()
     group = runs.GROUPS["adatad"]
@@ -104,7 +104,53 @@ def test_every_variant_is_a_model_of_its_own_that_builds(runs, tmp_path, group):
     assert trained["both"] == trained["full"] + trained["inside"]
 
 
+def test_every_query_variant_builds_for_the_classes_of_its_features(runs, tmp_path):
+    from mmengine.registry import DefaultScope
+
+    from mmtad.datasets.synthetic_features import class_names
+    from mmtad.registry import MODELS
+
+    trained = {}
+    for variant in runs.GROUPS["queries"].variants:
+        job = make_job(runs, tmp_path, group="queries", variant=variant)
+        config = job.config()
+        assert config.model.head.num_classes == len(class_names(job.spec))
+        assert config.model.projection.in_channels == job.spec.channels
+        assert config.train_dataloader.dataset.window_size >= job.spec.steps[1]
+        with DefaultScope.overwrite_default_scope("mmtad"):
+            trained[variant] = runs.count(MODELS.build(config.model))
+    assert trained["dab-detr"] == trained["self-detr"]
+    assert trained["deformable"] < trained["tadtr"]
+    assert trained["sp-tad-1"] < trained["sp-tad-last"] < trained["sp-tad"]
+
+
+def test_trains_on_features_and_shows_layers(run_tool, tmp_path):
+    pytest.importorskip("mmaction")
+    out = tmp_path / "results.json"
+    command = ["benchmarks/miniature.py", "queries", "--quick", "--work-dir", tmp_path / "work"]
+
+    done = run_tool(*command, "--out", out, "--markdown")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = {one["variant"]: one for one in json.loads(out.read_text())["runs"]}
+    assert set(results) == {"dab-detr", "self-detr"}
+    layers = {"diversity/encoder_1", "diversity/encoder_2", "diversity/decoder_4"}
+    assert all(layers <= set(one["metrics"]) for one in results.values())
+    assert "in backbone" not in done.stdout and "decoder_4" in done.stdout
+    assert "self-detr > dab-detr" in done.stdout
+    assert "diversity/decoder_1 > diversity/decoder_4" in done.stdout
+
+
+def test_key_follows_the_features(runs, tmp_path, monkeypatch):
+    job = make_job(runs, tmp_path, group="queries", variant="tadtr")
+    key = job.key
+    monkeypatch.setattr(runs.synthetic_features, "GENERATOR_VERSION", -1)
+    assert make_job(runs, tmp_path, group="queries", variant="tadtr").key != key
+    assert make_job(runs, tmp_path, group="queries", variant="deformable").key != key
+
+
 def test_claims_name_variants(runs):
     for group in runs.GROUPS.values():
-        for better, worse, _ in group.claims:
-            assert {better, worse} <= set(group.variants)
+        for claim in group.claims:
+            assert {claim.better, claim.worse} <= set(group.variants)
+            assert claim.sides[0] != claim.sides[1]
