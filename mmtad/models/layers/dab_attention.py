@@ -139,6 +139,8 @@ class DABCrossAttention(nn.Module):
             ``[B, Q, C]`` and the weights ``[B, H, Q, T]`` before dropout, or None.
         """
         query, key = self.content_query_proj(content), self.content_key_proj(memory)
+        if positions.stride(0) == 0:  # one row for all samples, which need not be multiplied
+            positions = positions[:1]
         key_position = self.position_key_proj(positions)
         if self.position_query_proj is not None:
             query = query + self.position_query_proj(position)
@@ -157,5 +159,6 @@ class DABCrossAttention(nn.Module):
 
 
 def _side_by_side(content: Tensor, position: Tensor, heads: tuple[int, int]) -> Tensor:
-    """Two ``[B, N, C]`` as ``[B, N, H, 2C / H]``."""
+    """Two ``[B, N, C]``, the second one maybe ``[1, N, C]``, as ``[B, N, H, 2C / H]``."""
+    position = position.expand_as(content)
     return torch.cat([content.unflatten(-1, heads), position.unflatten(-1, heads)], dim=-1)

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from .channels_last import Linear
+from .dropout import Dropout
 
 ACTIVATIONS = {"relu": nn.ReLU, "prelu": nn.PReLU}
 
@@ -44,7 +45,7 @@ class FeedForward(nn.Module):
         self.expand = Linear(embed_dims, hidden_channels)
         self.reduce = Linear(hidden_channels, embed_dims)
         self.activation = build_activation(activation)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.norm = nn.LayerNorm(embed_dims)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -5,6 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .channels_last import Linear
+from .dropout import dropout as drop
+from .dropout import on_plain_cpu
 from .masked_conv import known_full
 
 
@@ -19,8 +21,9 @@ def attend(
 ) -> tuple[Tensor, Tensor | None]:
     """Scaled dot-product attention of H heads; the scale is ``1 / sqrt(D)``.
 
-    Without a map this is PyTorch's fused attention. With one the weights are computed in at least
-    float32 and returned as they are before dropout, so that rows sum to 1.
+    Without a map this is PyTorch's fused attention; with dropout on a CPU, where it would not be
+    fused, the same in fewer passes. With a map the weights are computed in at least float32 and
+    returned as they are before dropout, so that rows sum to 1.
 
     Args:
         query: ``[B, Q, H, D]``.
@@ -41,7 +44,7 @@ def attend(
         if mask is None or known_full(mask)
         else (mask | ~mask.any(dim=1, keepdim=True))[:, None, None]
     )
-    if not return_map:
+    if not return_map and not (dropout and on_plain_cpu(q)):
         extra = allowed
         if bias is not None:
             extra = bias.to(q.dtype)
@@ -51,14 +54,14 @@ def attend(
         return out.transpose(1, 2), None
     with torch.autocast(query.device.type, enabled=False):
         exact = torch.promote_types(q.dtype, torch.float32)
-        scores = q.to(exact) @ k.to(exact).mT * q.shape[-1] ** -0.5
+        scores = (q.to(exact) * q.shape[-1] ** -0.5) @ k.to(exact).mT
         if bias is not None:
             scores = scores + bias.to(exact)
         if allowed is not None:
             scores = scores.masked_fill(~allowed, float("-inf"))
         weights = scores.softmax(dim=-1)
-    out = F.dropout(weights, dropout).to(v.dtype) @ v
-    return out.transpose(1, 2), weights
+    out = drop(weights, dropout).to(v.dtype) @ v
+    return out.transpose(1, 2), weights if return_map else None
 
 
 class MultiheadAttention(nn.Module):
