@@ -106,6 +106,8 @@ def test_model_trains_and_predicts(file, shrink_detector, with_video_scores):
         found = model(**model.data_preprocessor(data, False), mode="predict")
     process = TASK_UTILS.build(with_video_scores(cfg.test_evaluator.post_processor.to_dict()))
     windows = [sample.pred_instances for sample in found]
+    for sample, window in zip(found, windows, strict=True):
+        window.set_metainfo(dict(extent=sample.grid.extent))
     assert all(len(window) and window.segments.isfinite().all() for window in windows)
     final = process(windows, video_id="v", classes=["a", "b", "c"], duration=STEPS / 10)
     assert len(final) and final.segments.min() >= 0 and final.segments.max() <= STEPS / 10

@@ -17,20 +17,24 @@ FILES = {file.stem: file for folder in FOLDERS for file in (ROOT / folder).glob(
 # next window repeats in training and in testing, share of an action that a training window shows.
 #
 # LTP, its baselines and Self-DETR: 2e-4 and drops at 80 and 100 of 120 epochs on THUMOS14; 1e-4
-# and 20 epochs on ActivityNet. TadTR and E2E-TAD: 16 epochs on windows that share three quarters.
+# and 20 epochs on ActivityNet. TadTR and E2E-TAD: 16 epochs on windows that share three quarters;
+# OpenTAD has the overlaps of TadTR the other way round.
 LTP = ([80, 100], 2e-4, 16, 0.25, 0.25, 0.75)
 E2E_TAD = ([14], 1e-4, 4, 0.75, 0.25, 0.75)
 ACTIVITYNET = ((5, 15), 1e-4, 16, None, None, None)
 ADAPTERS = ([80, 100], 1e-4, 2, None, 0.5, 0.75)  # as LTP, on the windows of AdaTAD
 TRAINING = {
     "128x4_120e_thumos14": LTP,
+    "128x4_16e_thumos14": ([14], 2e-4, 16, 0.75, 0.25, 0.75),
+    "256x4_17e_thumos14": ([14], 2e-4, 8, 0.25, 0.75, 0.75),
     "192_20e_activitynet": ACTIVITYNET,
     "256x1-96_16e_thumos14-rgb": E2E_TAD,
     "768x4-160_120e_thumos14-rgb": ADAPTERS,
     "192x4-160_20e_activitynet-rgb": ACTIVITYNET,
 }
-# Layers of encoder and decoder, queries, channels inside the feed-forward layers.
-DEPTHS = {"dab_detr": (2, 4, 40, 1024), "self_detr": (2, 4, 40, 1024)}
+# Layers of the encoder (LTP 2), queries. All have 4 decoder layers and 1024 channels inside the
+# feed-forward layers.
+OWN_TADTR = ("128x4_16e_thumos14", "256x4_17e_thumos14", "256x1-96_16e_thumos14-rgb")
 OPTIMIZERS = {"self_detr": "Adam"}
 SETTING = re.compile(r"_(\d+(x\d+)?(-\d+)?_\d+e_[a-z0-9-]+)$")
 
@@ -76,18 +80,26 @@ def test_model_and_loss(name):
     cfg = Config.fromfile(FILES[name])
     head, post = cfg.model.head, cfg.test_evaluator.post_processor
     encoder, decoder = head.encoder, head.decoder
-    layers, depth, queries, hidden = DEPTHS[FILES[name].parent.name]
-    if "768x4" in name:
-        queries = 100
-    assert (encoder.num_layers, decoder.num_layers) == (layers, depth)
+    tadtr = FILES[name].parent.name == "tadtr"
+    own = tadtr and setting_of(name) in OWN_TADTR
+    queries = 100 if "768x4" in name else 10 if tadtr and "activitynet" in name else 40
+    assert (encoder.num_layers, decoder.num_layers) == (4 if own else 2, 4)
     assert decoder.num_queries == queries
-    assert {part.feedforward_channels for part in (encoder, decoder)} == {hidden}
+    assert {part.feedforward_channels for part in (encoder, decoder)} == {1024}
+    assert head.get("merge_labels", True) == (not own)
+    assert ("actionness" in head) == tadtr
+    assert head.get("shared_classifier", True) == ("DAB" in decoder.type)
+    assert cfg.model.projection.get("norm_groups") == (None if "DAB" in decoder.type else 32)
     assert cfg.model.projection.num_convs == cfg.model.projection.kernel_size == 1
     assert not cfg.model.projection.activation and decoder.embed_dims == 256
     criterion = dict(head.get("criterion") or {})
     assert criterion == (dict(iou_type="giou") if "-giou_" in name else {})
-    assert post.max_per_video == (100 if "activitynet" in name else 200)
-    assert post.nms.sigma == 0.4
+    if own and "opentad" not in name:
+        assert post.nms == dict(type="nms", iou_threshold=0.4, overlaps_only=True)
+        assert (post.max_per_video, head.max_per_window) == (None, 100)
+        return
+    kept = 100 if "activitynet" in name else 2000 if "opentad" in name else 200
+    assert (post.nms.sigma, post.max_per_video) == (0.4, kept)
 
 
 def test_costs_and_weights_are_those_of_tadtr():
