@@ -56,17 +56,38 @@ def open_log_streams():
 
 def shrink_queries(model: dict, width: int) -> dict:
     """A detector with queries: thin layers, at most two of them, few queries and classes."""
-    projection, head = model["projection"], model["head"]
+    projection, head = model.get("projection"), model["head"]
+    head.update(num_classes=min(3, head["num_classes"]))  # those of `with_video_scores`
+    if "pyramid" in head:
+        head["pyramid"].update(in_channels=[width] * 3)
+        small = dict(num_heads=2, hidden_channels=32, dynamic_channels=4, soi_steps=4)
+        head.update(embed_dims=width, num_proposals=8, stage=(head.get("stage") or {}) | small)
+        head.update(num_stages=min(2, head["num_stages"]))
+        return model
     if projection.get("norm_groups"):
         projection.update(norm_groups=4)
     layer = dict(embed_dims=width, num_heads=2, feedforward_channels=32)
     for part in filter(None, (head.get("encoder"), head["decoder"])):
         part.update(layer, num_layers=min(2, part["num_layers"]))
     head["decoder"].update(num_queries=8)
-    head.update(num_classes=min(3, head["num_classes"]))  # those of `with_video_scores`
     if head.get("actionness"):
         head["actionness"].update(embed_dims=width)
     return model
+
+
+def shrink_proposals(head: dict, width: int, stages: list[int]) -> dict:
+    """The head of SP-TAD: thin layers, at most two stages, few proposals and classes."""
+    stage = dict(num_heads=2, hidden_channels=32, dynamic_channels=8, soi_steps=4)
+    head.update(embed_dims=width, num_proposals=8, num_stages=min(2, head["num_stages"]))
+    head.update(stage=stage, num_classes=min(3, head["num_classes"]))  # of `with_video_scores`
+    head["pyramid"].update(in_channels=stages)
+    return head
+
+
+@pytest.fixture(scope="session")
+def shrink_sparse_head():
+    """``shrink_sparse_head(head, width, stages)``: the config of a thin head of SP-TAD."""
+    return shrink_proposals
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +96,9 @@ def shrink_detector():
     width = 16
 
     def shrink(model: dict, channels: int, steps: int) -> dict:
-        projection, head = model["projection"], model["head"]
+        projection, head = model.get("projection"), model["head"]
+        if projection is None:  # stages of a backbone go to the head
+            return shrink_queries(model, width)
         streams = projection["in_channels"]
         total = width
         if isinstance(streams, int):
@@ -90,8 +113,11 @@ def shrink_detector():
             projection.update(mlp_channels=32)
         if model.get("neck"):
             model["neck"].update(channels=total)
-        if "decoder" in head:
+        if "decoder" in head or "pyramid" in head:
             return shrink_queries(model, width)
+        if "pyramid" in head:
+            shrink_proposals(head, width, [width] * len(head["pyramid"]["in_channels"]))
+            return model
         head.update(in_channels=total, feat_channels=width)
         if head["type"] == "BoundaryMapHead":
             durations = min(head["num_durations"], steps // 2)

@@ -175,7 +175,7 @@ def check_queries(cfg: Config, name: re.Match) -> None:
         assert scores.get("relabel", True) == (head.num_classes == 1)
         assert (post.max_per_video, scores.topk) == (100, 1)
         # Of all classes only that of the video remains: no pair of query and class may go before.
-        queries = head.decoder.num_queries if "decoder" in head else head.num_queries
+        queries = head.decoder.num_queries if "decoder" in head else head.num_proposals
         assert head.max_per_window >= queries * head.num_classes
     if "decoder" in head:
         assert head.get("preset", "padding_free") == (

@@ -1,0 +1,9 @@
+# Published: no number. Stages of VideoSwin-B in the place of I3D's.
+_base_ = [
+    "../_base_/models/sp-tad_videoswin-b.py",
+    "../_base_/datasets/thumos14_256x1-96.py",
+    "../_base_/schedules/adamw_sp-tad_16e.py",
+    "../_base_/runtime_without_ema.py",
+]
+val_evaluator = dict(post_processor=dict(nms=dict(sigma=0.5), max_per_video=5000))
+test_evaluator = val_evaluator
