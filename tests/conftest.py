@@ -59,10 +59,7 @@ def shrink_queries(model: dict, width: int) -> dict:
     projection, head = model.get("projection"), model["head"]
     head.update(num_classes=min(3, head["num_classes"]))  # those of `with_video_scores`
     if "pyramid" in head:
-        head["pyramid"].update(in_channels=[width] * 3)
-        small = dict(num_heads=2, hidden_channels=32, dynamic_channels=4, soi_steps=4)
-        head.update(embed_dims=width, num_proposals=8, stage=(head.get("stage") or {}) | small)
-        head.update(num_stages=min(2, head["num_stages"]))
+        shrink_proposals(head, width, [width] * len(head["pyramid"]["in_channels"]))
         return model
     if projection.get("norm_groups"):
         projection.update(norm_groups=4)
@@ -70,6 +67,7 @@ def shrink_queries(model: dict, width: int) -> dict:
     for part in filter(None, (head.get("encoder"), head["decoder"])):
         part.update(layer, num_layers=min(2, part["num_layers"]))
     head["decoder"].update(num_queries=8)
+    head.update(num_classes=min(3, head["num_classes"]))  # those of `with_video_scores`
     if head.get("actionness"):
         head["actionness"].update(embed_dims=width)
     return model
@@ -77,9 +75,10 @@ def shrink_queries(model: dict, width: int) -> dict:
 
 def shrink_proposals(head: dict, width: int, stages: list[int]) -> dict:
     """The head of SP-TAD: thin layers, at most two stages, few proposals and classes."""
-    stage = dict(num_heads=2, hidden_channels=32, dynamic_channels=8, soi_steps=4)
+    small = dict(num_heads=2, hidden_channels=32, dynamic_channels=4, soi_steps=4)
     head.update(embed_dims=width, num_proposals=8, num_stages=min(2, head["num_stages"]))
-    head.update(stage=stage, num_classes=min(3, head["num_classes"]))  # of `with_video_scores`
+    head.update(stage=(head.get("stage") or {}) | small)
+    head.update(num_classes=min(3, head["num_classes"]))  # those of `with_video_scores`
     head["pyramid"].update(in_channels=stages)
     return head
 
@@ -96,9 +95,7 @@ def shrink_detector():
     width = 16
 
     def shrink(model: dict, channels: int, steps: int) -> dict:
-        projection, head = model.get("projection"), model["head"]
-        if projection is None:  # stages of a backbone go to the head
-            return shrink_queries(model, width)
+        projection, head = model["projection"], model["head"]
         streams = projection["in_channels"]
         total = width
         if isinstance(streams, int):
@@ -113,11 +110,8 @@ def shrink_detector():
             projection.update(mlp_channels=32)
         if model.get("neck"):
             model["neck"].update(channels=total)
-        if "decoder" in head or "pyramid" in head:
+        if "decoder" in head:
             return shrink_queries(model, width)
-        if "pyramid" in head:
-            shrink_proposals(head, width, [width] * len(head["pyramid"]["in_channels"]))
-            return model
         head.update(in_channels=total, feat_channels=width)
         if head["type"] == "BoundaryMapHead":
             durations = min(head["num_durations"], steps // 2)
