@@ -83,7 +83,9 @@ def batch_shape(cfg: Config, samples: int | None = None) -> BatchShape:
                 "is unknown"
             )
         return BatchShape(samples, channels, steps)
-    return BatchShape(samples, 3, steps, window, _frame_size(dataset.get("pipeline") or []))
+    mean = (cfg.model.get("data_preprocessor") or {}).get("mean") or "RGB"
+    size = _frame_size(dataset.get("pipeline") or [])
+    return BatchShape(samples, len(mean), steps, window, size)
 
 
 def _innermost(dataset: dict) -> dict:

@@ -10,6 +10,8 @@ from torch.utils.checkpoint import checkpoint
 
 from mmtad.registry import MODELS, WEIGHT_INITIALIZERS
 
+from ..layers.same_padding import pad_same, same_max_pool
+
 # Channels of an Inception module: branch 0; branch 1, both layers; branch 2, both; branch 3.
 _INCEPTION = {
     "Mixed_3b": (64, 96, 128, 16, 32, 32),
@@ -58,7 +60,7 @@ class InceptionI3D(BaseModule):
         frozen_bn: Keep the statistics of the batch norms in training, as AFSD does.
         frozen_bn_affine: With ``frozen_bn``, do not train their scale and shift either.
         checkpointing: Recompute the layers in the backward pass instead of keeping what is inside
-            them; kept is the input of every Inception module.
+            them; kept are the inputs of Conv3d_2c and of the Inception modules behind Mixed_3b.
         pretrained: Checkpoint (file or address), read by ``init_weights``.
         pretrained_source: Key table of the project it comes from (``mmtad.checkpoints``).
         min_match: Smallest share of the weights that the checkpoint must fill, 0 to 1.
@@ -164,11 +166,11 @@ class InceptionI3D(BaseModule):
         return tuple(maps)
 
     def _segments(self) -> list[list[str]]:
-        """Layers in groups: those up to a stage or to an Inception module belong together."""
+        """Layers in groups; the output of a group's last layer is a stage or is kept."""
         groups: list[list[str]] = [[]]
         for name in self.layers:
             groups[-1].append(name)
-            if name in self.out_stages or name in _INCEPTION:
+            if name in self.out_stages or name in _INCEPTION or name == "Conv3d_2b_1x1":
                 groups.append([])
         return groups[:-1]
 
@@ -202,8 +204,14 @@ class InceptionModule(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``[B, C, T, H, W]`` to ``[B, C', T, H, W]``."""
         pooled = same_max_pool(x, (3, 3, 3), (1, 1, 1))
-        branches = self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)), self.b3b(pooled)
-        return torch.cat(branches, dim=1)
+        branches = (
+            self.b0.convolve(x),
+            self.b1b.convolve(self.b1a(x)),
+            self.b2b.convolve(self.b2a(x)),
+            self.b3b.convolve(pooled),
+        )
+        # One ReLU behind the branches: what it keeps for the backward pass is the output itself.
+        return F.relu_(torch.cat(branches, dim=1))
 
 
 class Unit3D(nn.Module):
@@ -230,36 +238,18 @@ class Unit3D(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, C, T, H, W]`` to ``[B, C', T', H', W']``."""
+        return F.relu_(self.convolve(x))
+
+    def convolve(self, x: Tensor) -> Tensor:
+        """Convolution and batch norm alone."""
         conv, norm = self.conv3d, self.bn
-        x, padding = _pad(x, conv.kernel_size, conv.stride)
+        x, padding = pad_same(x, conv.kernel_size, conv.stride)
         if norm.training:
-            return F.relu_(norm(F.conv3d(x, conv.weight, None, conv.stride, padding)))
+            return norm(F.conv3d(x, conv.weight, None, conv.stride, padding))
         scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
         weight = conv.weight * scale.view(-1, 1, 1, 1, 1)
         shift = norm.bias - norm.running_mean * scale
-        return F.relu_(F.conv3d(x, weight, shift, conv.stride, padding))
-
-
-def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Zeros before and after a dimension for ``ceil(size / stride)`` outputs, as in TensorFlow."""
-    total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-    return total // 2, total - total // 2
-
-
-def same_max_pool(x: Tensor, kernel: Sequence[int], stride: Sequence[int]) -> Tensor:
-    """Max pooling with "SAME" padding, whose padding is never the largest; nothing is copied.
-
-    Args:
-        x: ``[B, C, T, H, W]``.
-        kernel: Size in time, height and width.
-        stride: Stride in time, height and width; 1 for even kernels is not supported.
-
-    Returns:
-        ``[B, C, ceil(T / s_t), ceil(H / s_h), ceil(W / s_w)]``.
-    """
-    pads = [same_padding(*one) for one in zip(x.shape[2:], kernel, stride, strict=True)]
-    # The end may be padded by one more than the front, which is what `ceil_mode` adds.
-    return F.max_pool3d(x, kernel, stride, [front for front, _ in pads], ceil_mode=True)
+        return F.conv3d(x, weight, shift, conv.stride, padding)
 
 
 def check_stages(stages: Sequence[str]) -> tuple[str, ...]:
@@ -288,11 +278,3 @@ def _make_layer(name: str, width: int) -> nn.Module:
     if name == "Conv3d_2b_1x1":
         return Unit3D(width, 64)
     return Unit3D(width, 192, kernel=(3, 3, 3))
-
-
-def _pad(x: Tensor, kernel: Sequence[int], stride: Sequence[int]) -> tuple[Tensor, list[int] | int]:
-    """The input, copied with zeros around it only where front and end differ, and the padding."""
-    pads = [same_padding(*one) for one in zip(x.shape[2:], kernel, stride, strict=True)]
-    if all(front == end for front, end in pads):
-        return x, [front for front, _ in pads]
-    return F.pad(x, [zeros for pair in reversed(pads) for zeros in pair]), 0
