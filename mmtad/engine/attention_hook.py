@@ -9,7 +9,11 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from mmtad.models.layers.attention_recorder import AttentionRecord, record_attention
+from mmtad.models.layers.attention_recorder import (
+    AttentionRecord,
+    attention_modules,
+    record_attention,
+)
 from mmtad.registry import HOOKS
 
 from .attention_summary import AttentionSummary
@@ -21,7 +25,8 @@ class AttentionDiversityHook(Hook):
 
     Scalars are ``diversity/{encoder|decoder|cross}_{layer}``, layers from 1, beside the metrics of
     the loop. Under ``{work_dir}/attention/{epoch_N|test}`` lie ``diversity.json``, and pictures of
-    d(A) by layer and of the maps of the first window. docs/attention.md says how to read them.
+    d(A) by layer and of the maps of the first window. docs/attention.md says how to read them. A
+    model without such layers, as ActionFormer, is warned about and evaluated as always.
 
     Args:
         num_batches: Batches that are looked at, from the first one; while it looks, attention is
@@ -89,6 +94,12 @@ class AttentionDiversityHook(Hook):
     def _start(self, runner: Runner) -> None:
         self._stack.close()  # of an evaluation that was cut short
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if not attention_modules(model):
+            runner.logger.warning(
+                f"no module of {type(model).__name__} can show its attention map, so "
+                "AttentionDiversityHook has nothing to look at; take it out of custom_hooks"
+            )
+            return
         self._record = self._stack.enter_context(record_attention(model))
         self._summary = AttentionSummary(**self.options)
 

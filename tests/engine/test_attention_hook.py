@@ -99,9 +99,12 @@ def test_test_and_interval(tmp_path):
     assert names == ["epoch_1", "epoch_3"]
 
 
-def test_a_model_without_attention_is_named(tmp_path):
-    with pytest.raises(ValueError, match="no module of Model can show its attention map"):
-        run(tmp_path, dict(), Model(attention=False), test=True)
+def test_a_model_without_attention_is_warned_about(tmp_path):
+    _, metrics = run(tmp_path, dict(), Model(attention=False), test=True)
+    assert metrics == dict(count=8)
+    (log,) = tmp_path.glob("*/*.log")
+    assert "no module of Model can show its attention map" in log.read_text()
+    assert not (tmp_path / "attention").exists()
 
 
 def test_bad_options_are_named():
