@@ -60,7 +60,8 @@ def step(model, x, mask, actions=((1.0, 6.0, 0), (3.5, 12.0, 2))):
     features, masks = model.train().extract_features(x, mask)
     losses = model.head.loss(features, masks, [truth])
     total = sum(value for name, value in losses.items() if "loss" in name)
-    gradients = torch.autograd.grad(total, list(model.parameters()))
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    gradients = torch.autograd.grad(total, trained)
     (found,) = model.eval().head.predict(features, masks)
     return losses, gradients, (found.segments, found.scores, found.labels)
 
@@ -150,6 +151,21 @@ def test_mixed_precision():
     assert found.segments.isfinite().all() and found.segments.dtype == torch.float32
 
 
+def test_options_of_the_authors_on_images():
+    """Dropout off, PReLU, wide layers, another temperature of the steps, frozen centres, GIoU."""
+    cfg = read("dab-detr-giou_i3d_128x4_120e_thumos14")
+    wide = dict(feedforward_channels=48, dropout=0.0, activation="prelu")
+    cfg.model.head.position = dict(temperature=20)
+    cfg.model.head.criterion.update(loss_class=1.0, matcher=dict(cost_class=2.0))
+    model = shrink(cfg.model, frozen_centers=True).double()
+    model.head.encoder = MODELS.build(dict(cfg.model.head.encoder, **wide)).double()
+    model.head.decoder = MODELS.build(dict(cfg.model.head.decoder, **wide)).double()
+    losses, gradients, found = step(model, *sample(24, torch.nan))
+    assert all(x.isfinite().all() for x in [*losses.values(), *gradients, *found])
+    assert model.head.position.temperature == 20 and model.head.decoder.temperature == 10000
+    assert model.head.criterion.matcher.weights == (2.0, 5.0, 2.0)
+
+
 def test_every_query_keeps_its_score_in_the_class_of_the_video(tmp_path):
     cfg = read("dab-detr_tsp_192_20e_activitynet")
     model = shrink(cfg.model)
@@ -169,7 +185,7 @@ def test_every_query_keeps_its_score_in_the_class_of_the_video(tmp_path):
     final = process([raw], video_id="v", classes=classes, duration=20.0)
     assert set(final.labels.tolist()) == {17} and len(final) == 8
     logits = model.head(features, masks).class_logits[-1][0, :, 17]
-    assert float(final.scores[0]) == pytest.approx(float(logits.sigmoid().max()) * 0.8, rel=1e-5)
+    assert float(final.scores[0]) == pytest.approx(logits.sigmoid().max().item() * 0.8, rel=1e-5)
 
 
 def test_the_other_reading_of_fused_scores():

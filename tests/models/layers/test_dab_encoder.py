@@ -72,7 +72,7 @@ def test_xavier_from_end_to_end():
         encoder.position_scale.layers[0]: (6 / 512) ** 0.5,
     }
     for layer, bound in bounds.items():
-        assert float(layer.weight.abs().max()) == pytest.approx(bound, rel=0.01)
+        assert layer.weight.abs().max().item() == pytest.approx(bound, rel=0.01)
 
 
 def test_options_of_the_authors():
