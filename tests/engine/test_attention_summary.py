@@ -54,6 +54,20 @@ def test_batches_add_up_and_heads():
     assert len(parts.examples["decoder"]) == 2
 
 
+def test_processes_add_up(monkeypatch):
+    maps = softmax(6, 2, 5, 5)
+    parts = [AttentionSummary() for _ in range(2)]
+    whole = AttentionSummary()
+    for summary, part in zip((*parts, whole), (maps[:4], maps[4:], maps), strict=True):
+        summary.add([RecordedMap("d", "decoder", 0, part, None)])
+    other = parts[1]._sums["decoder", 0]
+    monkeypatch.setattr("mmtad.engine.attention_summary.is_distributed", lambda: True)
+    monkeypatch.setattr("mmtad.engine.attention_summary.all_reduce", lambda x: x.add_(other))
+    parts[0].reduce()
+    assert parts[0].num_windows == whole.num_windows == 6
+    assert parts[0].means()["decoder"] == pytest.approx(whole.means()["decoder"])
+
+
 def test_nothing_and_bad_options():
     summary = AttentionSummary()
     assert summary.means() == {} and summary.num_windows == 0
