@@ -56,11 +56,7 @@ def open_log_streams():
 
 def shrink_queries(model: dict, width: int) -> dict:
     """A detector with queries: thin layers, at most two of them, few queries and classes."""
-    projection, head = model.get("projection"), model["head"]
-    head.update(num_classes=min(3, head["num_classes"]))  # those of `with_video_scores`
-    if "pyramid" in head:
-        shrink_proposals(head, width, [width] * len(head["pyramid"]["in_channels"]))
-        return model
+    projection, head = model["projection"], model["head"]
     if projection.get("norm_groups"):
         projection.update(norm_groups=4)
     layer = dict(embed_dims=width, num_heads=2, feedforward_channels=32)
@@ -112,6 +108,9 @@ def shrink_detector():
             model["neck"].update(channels=total)
         if "decoder" in head:
             return shrink_queries(model, width)
+        if "pyramid" in head:
+            shrink_proposals(head, width, [width] * len(head["pyramid"]["in_channels"]))
+            return model
         head.update(in_channels=total, feat_channels=width)
         if head["type"] == "BoundaryMapHead":
             durations = min(head["num_durations"], steps // 2)

@@ -9,8 +9,10 @@ from mmengine.config import Config
 from mmtad.registry import MODELS
 
 ROOT = Path(__file__).parents[1] / "configs"
-FOLDERS = ("dab_detr", "deformable_detr", "self_detr", "sp_tad", "tadtr")
+FOLDERS = ("dab_detr", "deformable_detr", "self_detr", "tadtr")
 FILES = {file.stem: file for folder in FOLDERS for file in (ROOT / folder).glob("*.py")}
+# On features; on raw video: test_sparse_configs.py.
+SP_TAD = {f.stem: f for f in (ROOT / "sp_tad").glob("*.py") if "x1-96_" not in f.stem}
 
 # By detector, steps, epochs and data set, whatever the features and the variant: epochs after
 # which the rate falls to a tenth (or those of warm-up and cosine), rate, windows a step, what the
@@ -35,7 +37,6 @@ TRAINING = {
 # Layers of the encoder (LTP 2), queries. All have 4 decoder layers and 1024 channels inside the
 # feed-forward layers.
 OWN_TADTR = ("128x4_16e_thumos14", "256x4_17e_thumos14", "256x1-96_16e_thumos14-rgb")
-OPTIMIZERS = {"self_detr": "Adam"}
 SETTING = re.compile(r"_(\d+(x\d+)?(-\d+)?_\d+e_[a-z0-9-]+)$")
 
 
@@ -70,11 +71,11 @@ def test_training(name):
     assert found == TRAINING[setting_of(name)]
     assert cfg.optim_wrapper.clip_grad.max_norm == 0.1
     assert cfg.optim_wrapper.optimizer.weight_decay == 1e-4
-    kind = "AdamW" if name.endswith("-rgb") else OPTIMIZERS.get(FILES[name].parent.name, "AdamW")
-    assert cfg.optim_wrapper.optimizer.type == kind
+    adam = FILES[name].parent.name == "self_detr" and not name.endswith("-rgb")  # as in the paper
+    assert cfg.optim_wrapper.optimizer.type == ("Adam" if adam else "AdamW")
 
 
-@pytest.mark.parametrize("name", [n for n in FILES if FILES[n].parent.name != "sp_tad"])
+@pytest.mark.parametrize("name", FILES)
 def test_model_and_loss(name):
     """Costs and weights are the head's defaults, see below."""
     cfg = Config.fromfile(FILES[name])
@@ -108,3 +109,23 @@ def test_costs_and_weights_are_those_of_tadtr():
     assert criterion.matcher.weights == (6, 5, 2)
     for part in (criterion, criterion.matcher):
         assert (part.alpha, part.gamma) == (0.25, 2)
+
+
+@pytest.mark.parametrize("name", SP_TAD)
+def test_sp_tad(name):
+    """What is kept is AFSD's, whose protocol the paper follows."""
+    cfg = Config.fromfile(SP_TAD[name])
+    head, post, (steps,) = cfg.model.head, cfg.test_evaluator.post_processor, cfg.param_scheduler
+    assert (cfg.train_cfg.max_epochs, list(steps.milestones), steps.gamma) == (16, [12], 0.1)
+    optimizer = cfg.optim_wrapper.optimizer
+    assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == ("AdamW", 1e-4, 1e-4)
+    assert (cfg.train_dataloader.batch_size, head.num_stages) == (16, 4)
+    if "activitynet" in name:
+        assert (head.num_proposals, post.nms.sigma, post.max_per_video) == (100, 0.85, 100)
+        return
+    assert (head.num_proposals, post.nms.sigma, post.max_per_video) == (50, 0.5, 5000)
+    train, test = cfg.train_dataloader.dataset, cfg.test_dataloader.dataset
+    assert train.min_visible == 0.5
+    # Windows of 256 frames begin every 30 in training and every 128 in testing.
+    shares = [1 - data.window_overlap for data in (train, test)]
+    assert shares == pytest.approx([30 / 256, 128 / 256])
