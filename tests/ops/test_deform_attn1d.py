@@ -132,5 +132,10 @@ def test_is_not_slower_than_grid_sample():
         gradients(function, *tensors)
         return time.process_time() - start
 
-    ratios = [seconds(deform_attn1d) / seconds(by_grid_sample) for _ in range(9)]
-    assert sorted(ratios)[4] < 1.1  # 0.6 when nothing else runs
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # threads that wait for a busy core count as working
+    try:
+        ratios = [seconds(deform_attn1d) / seconds(by_grid_sample) for _ in range(9)]
+    finally:
+        torch.set_num_threads(threads)
+    assert sorted(ratios)[4] < 1  # 0.6
