@@ -157,12 +157,14 @@ def switches(cfg: Config) -> Iterator[dict]:
     encoder = cfg.model.get("backbone") or {}
     kind = _base_name(encoder.get("type", ""))
     side = kind == "SideVideoEncoder"
-    if kind in ("VideoEncoder", "SideVideoEncoder") and not cfg.model.get(
+    if kind in ("VideoEncoder", "SideVideoEncoder", "StageEncoder") and not cfg.model.get(
         "data_preprocessor", {}
     ).get("defer_normalization"):
         yield {"model.data_preprocessor.defer_normalization": True}
     if _base_name(cfg.optim_wrapper.get("type", "")) == "OptimWrapper":
         yield {"optim_wrapper.type": "AmpOptimWrapper", "optim_wrapper.dtype": "bfloat16"}
+    if kind == "StageEncoder":
+        yield from _checkpointing_of_stages(encoder)
     if kind not in ("VideoEncoder", "SideVideoEncoder"):
         return
     # Weights are stored as autocast would round them; activations need the range of bfloat16.
@@ -178,6 +180,24 @@ def switches(cfg: Config) -> Iterator[dict]:
             continue
         if _weaker(encoder.get(name), value):
             yield {f"model.backbone.{name}": value}
+
+
+def _checkpointing_of_stages(encoder: dict) -> Iterator[dict]:
+    """The encoder's own checkpointing, or that of a backbone that has one."""
+    inner = encoder.get("backbone") or {}
+    streams = {"TwoStreamI3D": ("rgb", "flow"), "InceptionI3D": ("",)}.get(
+        _base_name(inner.get("type", ""))
+    )
+    if encoder.get("frozen") or encoder.get("checkpointing"):
+        return
+    if streams is None:
+        yield {"model.backbone.checkpointing": True}
+        return
+    options = {stream: inner.get(stream) or {} if stream else inner for stream in streams}
+    off = [stream for stream in streams if not options[stream].get("checkpointing")]
+    path = "model.backbone.backbone."
+    if off:
+        yield {f"{path}{stream}.checkpointing".replace("..", "."): True for stream in off}
 
 
 def _weaker(present: Any, value: Any) -> bool:

@@ -279,3 +279,41 @@ def test_later_values_of_a_switch_count():
 def test_incomplete_configs(change, message):
     with pytest.raises(ValueError, match=message):
         plan_memory(config(encoder={}, **change))
+
+
+def two_streams(**stream) -> Config:
+    """A detector on the first stages of two I3D."""
+    cfg = config()
+    stages = ("Conv3d_2c_3x3", "Mixed_3b")
+    stream = dict(stream, out_stages=stages)
+    cfg.model.backbone = dict(
+        type="StageEncoder",
+        stages=(-2, -1),
+        backbone=dict(type="TwoStreamI3D", rgb=stream, flow=dict(stream)),
+    )
+    cfg.model.data_preprocessor.update(mean=[127.5] * 5, std=[127.5] * 5)
+    cfg.model.projection = dict(type="StagePyramid", in_channels=[384, 512], out_channels=16)
+    cfg.model.projection.update(num_levels=2)
+    cfg.model.neck = None
+    cfg.train_dataloader.dataset.update(
+        window_size=32, pipeline=[dict(type="RandomCrop", size=64), dict(type="PackTADInputs")]
+    )
+    return cfg
+
+
+def test_stages_of_two_streams():
+    cfg = two_streams()
+    assert batch_shape(cfg).channels == 5 and batch_shape(cfg).size == (64, 64)
+    streams = [f"model.backbone.backbone.{name}.checkpointing" for name in ("rgb", "flow")]
+    assert dict.fromkeys(streams, True) in list(switches(cfg))
+    assert {"model.data_preprocessor.defer_normalization": True} in list(switches(cfg))
+    checkpointed = two_streams(checkpointing=True)
+    assert not any(streams[0] in switch for switch in switches(checkpointed))
+    assert plan_memory(checkpointed).saved < 0.6 * plan_memory(cfg).saved
+    single = two_streams()
+    single.model.backbone.backbone = dict(type="InceptionI3D")
+    assert {"model.backbone.backbone.checkpointing": True} in list(switches(single))
+    single.model.backbone.backbone = dict(type="mmaction.ResNet3dSlowOnly")
+    assert {"model.backbone.checkpointing": True} in list(switches(single))
+    single.model.backbone.frozen = True
+    assert not any("checkpointing" in str(switch) for switch in switches(single))
