@@ -140,7 +140,12 @@ def roi_align1d(
         counts = torch.full_like(length, sampling_ratio)
     else:
         counts = (length / output_size).ceil()
-    most = int(counts.max()) if len(counts) else 1
+    if sampling_ratio > 0 or not len(counts):
+        most = max(1, sampling_ratio)
+    elif type(counts) is Tensor:
+        most = int(counts.max())
+    else:  # tensors without values, of which memory is planned: a segment of the whole sequence
+        most = -(-num_steps // output_size)
     bins, index = (torch.arange(n, device=segments.device) for n in (output_size, most))
     lower, upper, *weights = align_points(start, length, counts, bins, index, num_steps)
     steps = torch.cat([lower, upper], dim=-1).long() + batch_index[:, None, None] * num_steps

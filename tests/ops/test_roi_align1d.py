@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.testing import assert_close
 
 from mmtad.ops import align_sample_points, roi_align1d
@@ -117,3 +118,14 @@ def test_wrong_arguments_are_named():
         roi_align1d(feature, torch.zeros(5, 2), 4, batch_index=torch.zeros(3, dtype=torch.long))
     with pytest.raises(ValueError, match="got 0 and 0"):
         roi_align1d(feature, torch.zeros(2, 1, 2), 0)
+
+
+@pytest.mark.parametrize("sampling_ratio", [0, 2])
+def test_tensors_without_values(sampling_ratio):
+    """A planner of memory sees shapes alone."""
+    with FakeTensorMode():
+        features = torch.empty(2, 8, 20, requires_grad=True)
+        pooled = roi_align1d(features, torch.empty(2, 5, 2), 4, sampling_ratio)
+        assert pooled.shape == (2, 5, 8, 4)
+        pooled.sum().backward()
+        assert features.grad.shape == features.shape
