@@ -4,30 +4,45 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 
 pytest.importorskip("mmaction")
-TOOL = "benchmarks/query_detectors.py"
 FOLDER = Path(__file__).parents[3] / "tools" / "benchmarks"
 
 
-def test_times_all_parts(run_tool):
-    done = run_tool(
-        TOOL,
-        *("--rounds", "1", "--frames", "32", "--size", "32", "--batch-size", "1", "--steps", "32"),
-        *("--detectors", "DAB-DETR", "TadTR"),
-    )
-    assert done.returncode == 0, done.stderr
-    whole = re.search(r"│ TadTR +│ +([\d.]+) s │ +\d+ │ +([\d.]+) ms │", done.stdout)
-    assert float(whole[1]) * 1000 > float(whole[2]) > 0
-    assert re.search(r"│ DAB-DETR +│ +[\d.]+ s │ +1\.00 │", done.stdout)
-    assert re.search(r"│ 4 layers +│ +[\d.]+ ms │", done.stdout)
-
-
-def test_unknown_detector_is_one_sentence(monkeypatch, capsys):
+@pytest.fixture
+def tool(monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
     import query_detectors
 
+    threads = torch.get_num_threads()
+    yield query_detectors
+    torch.set_num_threads(threads)
+
+
+def test_times_all_parts(tool, monkeypatch, capsys):
+    sizes = "--frames 32 --size 32 --batch-size 1 --steps 32 --threads 1".split()
+    monkeypatch.setattr("sys.argv", ["", "--rounds", "1", *sizes, "--detectors", "DAB-DETR"])
+    tool.main()
+    text = capsys.readouterr().out
+    whole = re.search(r"│ DAB-DETR +│ +([\d.]+) s │ +\d+ │ +([\d.]+) ms │", text)
+    assert float(whole[1]) * 1000 > float(whole[2]) > 0
+    assert re.search(r"│ DAB-DETR +│ +[\d.]+ s │ +1\.00 │", text)
+    assert re.search(r"│ 4 layers +│ +[\d.]+ ms │", text)
+
+
+def test_configs_of_all_detectors_exist(tool):
+    files = {*tool.ON_FRAMES.values(), *tool.ON_FEATURES.values()}
+    assert all((tool.CONFIGS / file).is_file() for file in files)
+
+
+def test_matcher_meets_actions_in_every_window(tool):
+    (matches,) = tool.matching(1, batch_size=4)()
+    assert set(matches.samples.tolist()) == {0, 1, 2, 3}
+
+
+def test_unknown_detector_is_one_sentence(tool, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["", "--detectors", "YOLO"])
     with pytest.raises(SystemExit):
-        query_detectors.parse_args()
+        tool.parse_args()
     assert "unknown detectors ['YOLO']" in capsys.readouterr().err
