@@ -101,8 +101,6 @@ class SparseStage(nn.Module):
         ValueError: If the refinement is unknown.
     """
 
-    returns_map = True
-
     def __init__(
         self,
         num_classes: int,
