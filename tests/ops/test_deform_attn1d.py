@@ -124,6 +124,22 @@ def test_wrong_shapes():
         deform_attn1d_map(locations, weights, 0)
 
 
+def test_memory_is_linear():
+    """Nothing of the size Q x T, and no value per place and channel, waits for the gradients."""
+    value, locations, weights = inputs(1, 3000, 3000, 2, 4, 16, torch.float32)
+    kept = {}
+
+    def keep(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    leaves = [x.requires_grad_() for x in (value, locations, weights)]
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        out = deform_attn1d(*leaves)
+    assert sum(kept.values()) < 8 * (value.nbytes + locations.nbytes + weights.nbytes)
+    assert sum(kept.values()) < 4 * out.numel() * 8  # bytes of the values at all places
+
+
 def test_is_not_slower_than_grid_sample():
     tensors = inputs(8, 128, 128, 8, 4, 32, torch.float32)
 
