@@ -66,3 +66,11 @@ def test_regressors_under_their_second_name_alone():
     state = {"transformer.level_embed": torch.zeros(1, 8), "segment_embed.0.layers.0.bias": values}
     assert recognise(state) == ["tadtr"]
     assert convert(state, "tadtr")["head.decoder.regressors.0.layers.0.bias"] is values
+
+
+def test_behind_an_encoder_of_opentad(golden):
+    state, _, _ = golden("tadtr_opentad")
+    converted = convert(state, "opentad_tadtr")
+    state["backbone.model.backbone.blocks.0.adapter.gamma"] = torch.ones(1)
+    whole = convert(state, "opentad_adatad")
+    assert whole.keys() == converted.keys() | {"backbone.backbone.blocks.0.adapter.gamma"}
