@@ -149,7 +149,10 @@ class VideoFlow:
         self._method = make_method(spec.method)
         self._sampled = spec.sampled(len(reader), reader.fps)
         self.frames = self._sampled[: max(1, len(self._sampled) - 1)]
-        self.height, self.width = spec.scaled(*reader.read(self._sampled[:1]).shape[1:3])
+        first = reader.read(self._sampled[:1])  # only a decoded frame tells the size
+        self.height, self.width = spec.scaled(*first.shape[1:3])
+        # The latest frame by its position: to read it once more, a video would be sought back.
+        self._latest = {0: self._scale(first[0])}
 
     def read(self, positions: np.ndarray) -> np.ndarray:
         """Some fields, uint8 ``[n, H, W, 2]`` (x, y).
@@ -163,7 +166,9 @@ class VideoFlow:
         last = len(self._sampled) - 1
         ends = np.minimum(positions + 1, last)
         needed = np.unique([positions, ends])
-        grey = dict(zip(needed.tolist(), self._grey(self._sampled[needed]), strict=True))
+        new = np.setdiff1d(needed, list(self._latest))
+        grey = self._latest | dict(zip(new.tolist(), self._grey(new), strict=True))
+        self._latest = {int(needed[-1]): grey[needed[-1]]}
         fields = [self._method(grey[a], grey[b]) for a, b in zip(positions, ends, strict=True)]
         return quantize(np.stack(fields), self.spec.bound)
 
@@ -173,11 +178,15 @@ class VideoFlow:
         for start in range(0, len(positions), _CHUNK_FRAMES):
             yield self.read(positions[start : start + _CHUNK_FRAMES])
 
-    def _grey(self, indices: np.ndarray) -> Iterator[np.ndarray]:
-        for start in range(0, len(indices), _CHUNK_FRAMES):
-            for frame in self._reader.read(indices[start : start + _CHUNK_FRAMES]):
-                scaled = cv2.resize(frame, (self.width, self.height), interpolation=cv2.INTER_AREA)
-                yield cv2.cvtColor(scaled, cv2.COLOR_RGB2GRAY)
+    def _grey(self, positions: np.ndarray) -> Iterator[np.ndarray]:
+        for start in range(0, len(positions), _CHUNK_FRAMES):
+            indices = self._sampled[positions[start : start + _CHUNK_FRAMES]]
+            yield from map(self._scale, self._reader.read(indices))
+
+    def _scale(self, frame: np.ndarray) -> np.ndarray:
+        size = self.width, self.height
+        scaled = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+        return cv2.cvtColor(scaled, cv2.COLOR_RGB2GRAY)
 
 
 def open_flow(path: str, spec: FlowSpec) -> VideoFlow:

@@ -112,6 +112,22 @@ def test_reading_some_fields_equals_reading_all(square):
         assert np.array_equal(flow.read(np.array(positions)), every[positions])
 
 
+def test_no_frame_is_decoded_twice(square):
+    """Going back, a decoder starts again at the key frame before."""
+    read = []
+
+    class Recorder(ArrayReader):
+        def read(self, indices):
+            read.extend(indices.tolist())
+            return super().read(indices)
+
+    frames = np.tile(square(0, 0, 1), (150, 1, 1, 1))
+    assert (
+        sum(map(len, VideoFlow(Recorder(frames), FlowSpec("farneback", size=16)).chunks())) == 149
+    )
+    assert read == list(range(150))
+
+
 def test_one_frame_stands_still(square):
     flow = VideoFlow(ArrayReader(square(0, 0, 1)), FlowSpec())
     field = flow.read(np.array([0]))

@@ -33,9 +33,13 @@ class FlowFrames:
         self.shape = (len(positions), flow.height, flow.width)
 
     def chunks(self) -> Iterator[np.ndarray]:
-        """All fields, a few at a time."""
+        """All fields, a few at a time; can be done once."""
+        flow, self._flow = self._flow, None
         for start in range(0, len(self._positions), _CHUNK):
-            yield self._flow.read(self._positions[start : start + _CHUNK])
+            fields = flow.read(self._positions[start : start + _CHUNK])
+            if start + _CHUNK >= len(self._positions):
+                flow = None  # the threads of a video would go on to decode what nobody asked for
+            yield fields
 
 
 @TRANSFORMS.register_module()
