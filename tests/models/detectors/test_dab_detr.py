@@ -105,7 +105,8 @@ def test_more_actions_than_queries_are_counted():
 def test_learns_a_tiny_data_set(qd_layout):
     torch.manual_seed(0)
     name = f"dab-detr{'-qd' if qd_layout else ''}_i3d_128x4_120e_thumos14"
-    model = shrink(read(name).model, channels=8, dropout=0.0)
+    quick = dict(dropout=0.0, num_layers=3, anchor_init="uniform")
+    model = shrink(read(name).model, channels=8, **quick)
     steps = 32
     actions = [torch.tensor([[4.0, 10.0], [18.0, 30.0]]), torch.tensor([[12.0, 20.0]])]
     labels = [torch.tensor([2, 7]), torch.tensor([2])]
@@ -119,24 +120,24 @@ def test_learns_a_tiny_data_set(qd_layout):
         grid = TemporalGrid(origin=0.0, step=0.1, length=steps, duration=steps / 10)
         samples.append(TADDataSample(metainfo=dict(video_id="v", grid=grid)))
         samples[-1].gt_instances = InstanceData(segments=segments, labels=classes)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3, weight_decay=1e-4)
     totals = []
-    for _ in range(150):
+    for _ in range(100):
         losses = model.train()(x, masks, samples, mode="loss")
         total, _ = model.parse_losses(losses)
         optimizer.zero_grad()
         total.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         totals.append(total.item())
     assert totals[-1] < 0.15 * totals[0]
     with torch.no_grad():
         found = model.eval()(x, masks, samples, mode="predict")
     for one, segments, classes in zip(found, actions, labels, strict=True):
-        best = one.pred_instances[: len(segments)]
-        order = best.segments[:, 0].argsort()
-        assert_close(best.segments[order], segments / 10, atol=0.1, rtol=0)  # a step is 0.1 s
-        assert best.labels[order].tolist() == classes.tolist()
+        pairs = one.pred_instances
+        for segment, label in zip(segments / 10, classes, strict=True):  # a step is 0.1 s
+            close = ((pairs.segments - segment).abs() < 0.1).all(1) & (pairs.labels == label)
+            assert float(pairs.scores[close].max()) > 0.2  # 0.01 before
 
 
 def test_mixed_precision():
