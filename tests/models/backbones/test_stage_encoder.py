@@ -94,15 +94,32 @@ def test_swin_stages_are_those_of_its_out_indices():
     assert_close(model(frames()), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["ResNet3dSlowOnly", "ResNet3d"])
 @torch.no_grad()
-def test_backbones_that_return_their_stages():
-    """By taps or by `out_indices`, the same numbers."""
-    by_taps = build(SLOW, stages=(1, 2, 3))
-    by_indices = build(dict(SLOW, out_indices=(1, 2, 3)))
+def test_backbones_that_return_their_stages(kind):
+    """By taps or by `out_indices`, the same numbers; the pool behind the first stage is in it."""
+    same = dict(SLOW) if kind == "ResNet3dSlowOnly" else dict(depth=18, base_channels=8)
+    backbone = same | dict(type=f"mmaction.{kind}", pretrained2d=False)
+    by_taps = build(backbone, stages=(0, 1, 2, 3))
+    by_indices = build(dict(backbone, out_indices=(0, 1, 2, 3)), stages=(0, 1, 2, 3))
     assert by_indices.taps is None and by_indices.out_channels is None
     by_indices.backbone.load_state_dict(by_taps.backbone.state_dict())
     assert_close(by_indices(frames()), by_taps(frames()))
-    assert_close(build(dict(SLOW, out_indices=(1, 2, 3)), stages=(2,))(frames())[0].shape[1], 64)
+    (last,) = build(dict(backbone, out_indices=(1, 2, 3)), stages=(2,))(frames())
+    assert last.shape[1] == 64
+
+
+@torch.no_grad()
+def test_factorised_convolutions():
+    """Time is halved from stage to stage, as in I3D."""
+    factorised = dict(type="Conv2plus1d")
+    model = build(
+        dict(type="mmaction.ResNet2Plus1d", depth=18, pretrained2d=False, conv_cfg=factorised)
+        | dict(inflate=(1, 1, 1, 1), temporal_strides=(1, 2, 2, 2), base_channels=8)
+    )
+    stages = model(frames())
+    assert [x.shape for x in stages] == [(1, 16, 8), (1, 32, 4), (1, 64, 2)]
+    assert_close(stages[-1], spatial_mean(model.backbone(frames())))
 
 
 @torch.no_grad()

@@ -167,6 +167,21 @@ def test_from_raw_frames(kind):
     assert_close([x.pred_instances.scores for x in at_once], scores)
 
 
+def test_behind_an_encoder_without_stages():
+    """A plain transformer has one stage; convolutions make three of its features."""
+    pytest.importorskip("mmaction")
+    vit = dict(type="mmaction.VisionTransformer", img_size=32, embed_dims=16, depth=1, num_heads=2)
+    encoder = dict(type="VideoEncoder", backbone=dict(vit, num_frames=16), adapter=dict(type="TIA"))
+    stages = dict(type="FeatureStages", in_channels=16, out_channels=8)
+    model = build(backbone=encoder, projection=stages, head=head([8] * 3))
+    x, mask = torch.randn(1, 3, 32, 32, 32), torch.ones(1, 32, dtype=torch.bool)
+    assert [s.shape for s in model.extract_features(x, mask)[0]] == [(1, 8, n) for n in (32, 16, 8)]
+    losses = model(x, mask, [sample((4, 12, 1))], mode="loss")
+    total, _ = model.parse_losses(losses)
+    total.backward()
+    assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
+
+
 def test_a_tiny_sample_is_learnt():
     """Two windows of four actions on features: found at their places, with their classes, first."""
     stages = dict(type="FeatureStages", in_channels=6, out_channels=16)
