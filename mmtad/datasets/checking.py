@@ -12,9 +12,12 @@ from rich.progress import track
 from ..registry import DATASETS
 from .annotated import AnnotatedDataset
 from .annotations import VideoRecord
+from .base import TADDataset
 from .features import FeatureDataset
+from .flow_files import NoFlowError
 from .items import trainable
 from .statistics import lengths_in_steps, shown_per_epoch, visible_shares
+from .transforms.flow import LoadFlow
 from .transforms.loading import VideoReadError, probe_video
 
 # STOP ends a run, HARM lets it go on with worse numbers, NOTE is worth knowing.
@@ -86,6 +89,7 @@ def check_dataset(
         return report
     _check_annotation(report, dataset, problems)
     _check_files(report, dataset, probe)
+    _check_flow(report, dataset, probe)
     if dataset.drop_empty:
         report.records = [record for record in report.records if trainable(record)]
     _check_windows(report, dataset, batch_size)
@@ -143,6 +147,37 @@ def _check_files(report: DatasetReport, dataset: AnnotatedDataset, probe: bool) 
         report.add(HARM, some(damaged, present, "cannot be used"))
     if other:
         report.add(HARM, some(other, present, "have an annotation that disagrees with the file"))
+
+
+def _check_flow(report: DatasetReport, dataset: AnnotatedDataset, probe: bool) -> None:
+    """Whether every video has its flow, made as the pipeline says; with probe, whole."""
+    load = next((one for one in dataset.pipeline.transforms if isinstance(one, LoadFlow)), None)
+    if load is None or not isinstance(dataset, TADDataset):
+        return
+    folder = dataset.data_prefix.get("flow")
+    if folder is None:
+        report.add(NOTE, "data_prefix has no flow: it is made while loading, which takes time")
+        return
+    missing, damaged = [], []
+    for record in track(report.records, description="opening flow", transient=True):
+        path = dataset.find_video(record)
+        try:
+            total = probe_video(path)[1] if probe and osp.isfile(path) else None
+            flow = load.open_file(folder, record.video_id, path, total)
+            if probe:
+                flow.read(np.arange(len(flow.frames)))
+        except NoFlowError as error:
+            missing.append(str(error))
+        except VideoReadError as error:
+            damaged.append(str(error))
+        except ValueError as error:  # the same for all
+            report.add(STOP, str(error))
+            return
+    report.facts["without flow"] = len(missing)
+    for found, what in ((missing, "lack their flow"), (damaged, "have flow that cannot be used")):
+        if found:
+            level = STOP if len(found) == len(report.records) else HARM
+            report.add(level, some(found, report.records, what))
 
 
 def _probe(

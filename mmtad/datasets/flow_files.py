@@ -38,6 +38,10 @@ class FlowReadError(VideoReadError):
     """The flow of a video is missing, damaged or of another video; the message names it."""
 
 
+class NoFlowError(FlowReadError):
+    """A video has no flow on disk."""
+
+
 @dataclass(frozen=True)
 class FlowInfo:
     """What is known of the flow of one video.

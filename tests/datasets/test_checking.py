@@ -6,6 +6,8 @@ import pytest
 from mmengine.dataset import BaseDataset
 
 from mmtad.datasets.checking import HARM, NOTE, STOP, check_dataset
+from mmtad.datasets.flow_extraction import make_flow, plan_jobs
+from mmtad.datasets.optical_flow import FlowSpec
 
 
 @pytest.fixture
@@ -174,6 +176,31 @@ def test_raw_videos(videos, database, train_pipeline):
     finally:
         (videos / "v5.mp4").unlink()
     assert "1 of 4 videos cannot be used; first: the video" in found[1]
+
+
+def test_flow(videos, database, train_pipeline, tmp_path):
+    def check(probe=False, flow=None, **step):
+        steps = list(train_pipeline)
+        steps.insert(3, dict(type="LoadFlow", **{"size": 16, **step}))
+        prefix = dict(video=str(videos)) | (dict(flow=str(flow)) if flow else {})
+        options = dict(database=database, window_size=32, data_prefix=prefix, pipeline=steps)
+        return check_dataset(dict(type="TADDataset", **options), "train", probe=probe)
+
+    assert "flow: it is made while loading" in texts(check(), NOTE)[0]
+    (lacking,) = (one for one in texts(check(flow=tmp_path), STOP))
+    assert lacking.startswith("3 of 3 videos lack their flow; first: there is no flow of video")
+    names = {f"v{i}": videos / f"v{i}.mp4" for i in range(3)}
+    for job in plan_jobs(names, tmp_path, FlowSpec(size=16)):
+        make_flow(job)
+    assert check(probe=True, flow=tmp_path).findings == []
+    assert "another fps (10.0, here 5)" in texts(check(flow=tmp_path, fps=5), STOP)[0]
+    data = (tmp_path / "v0.npz").read_bytes()
+    (tmp_path / "v1.npz").write_bytes(data[: len(data) // 2])
+    (tmp_path / "v2.npz").write_bytes(data)  # of another video: only opening the videos tells
+    first = texts(check(flow=tmp_path), HARM)
+    assert len(first) == 1 and "1 of 3 videos have flow that cannot be used" in first[0]
+    (found,) = texts(check(probe=True, flow=tmp_path), HARM)
+    assert found.startswith("2 of 3 videos have flow that cannot be used; first: the flow file")
 
 
 def test_other_datasets_are_left_alone():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...registry import TRANSFORMS
-from ..flow_files import FlowFile, FlowReadError, find_flow
+from ..flow_files import FlowFile, FlowReadError, NoFlowError, find_flow
 from ..optical_flow import STILL, FlowSpec, VideoFlow, nearest, open_flow
 from .base import Transform
 from .clip import ArrayFrames
@@ -123,27 +123,42 @@ class LoadFlow(Transform):
                 "tools/data/extract_flow.py, or leave flow out of data_prefix to have it made "
                 "while loading"
             )
-        video = results["video_id"]
-        path = find_flow(folder, (video, Path(results.get("video_path") or video).stem))
+        return self.open_file(
+            folder, results["video_id"], results.get("video_path") or "", results["total_frames"]
+        )
+
+    def open_file(
+        self, folder: str, video_id: str, video_path: str, total_frames: int | None = None
+    ) -> FlowFile:
+        """Flow of a video from disk, compared with the arguments and the video.
+
+        Args:
+            folder: Of the flow of all videos.
+            video_id: Its name in the annotation.
+            video_path: The video file, whose name the flow may have instead.
+            total_frames: Frames of the video; None does not compare them.
+
+        Raises:
+            ValueError: If the flow was made in another way than the arguments say.
+            FlowReadError: If there is none, or it is damaged or of another video.
+        """
+        path = find_flow(folder, (video_id, Path(video_path or video_id).stem))
         if path is None:
-            raise FlowReadError(
-                f"there is no flow of video {video!r} in {folder}; make it with "
+            raise NoFlowError(
+                f"there is no flow of video {video_id!r} in {folder}; make it with "
                 "tools/data/extract_flow.py"
             )
         flow = FlowFile(path)
-        self._check(flow, results)
-        return flow
-
-    def _check(self, flow: FlowFile, results: dict[str, Any]) -> None:
         different = self.spec.differences(flow.info.spec)
         if different:
             raise ValueError(
-                f"the flow in {flow.path} was made with another {', '.join(different)}; give "
-                "LoadFlow what it was made with, or make it again"
+                f"the flow in {path} was made with another {', '.join(different)}; give LoadFlow "
+                "what it was made with, or make it again"
             )
-        if flow.info.video_frames != results["total_frames"]:
+        if total_frames is not None and flow.info.video_frames != total_frames:
             raise FlowReadError(
-                f"the flow in {flow.path} is of a video of {flow.info.video_frames} frames, but "
-                f"video {results['video_id']!r} has {results['total_frames']}; make it again with "
+                f"the flow in {path} is of a video of {flow.info.video_frames} frames, but video "
+                f"{video_id!r} has {total_frames}; make it again with "
                 "tools/data/extract_flow.py --force"
             )
+        return flow
