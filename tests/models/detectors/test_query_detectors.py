@@ -8,6 +8,7 @@ import torch
 from mmengine.logging import MessageHub
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.testing import assert_close
 
 from mmtad.models.losses import set_criterion
@@ -118,6 +119,21 @@ def test_predictions_are_the_best_pairs_in_seconds(build):
     (raw, _) = model.head.predict(*model.extract_features(*inputs()))
     if hasattr(model.head, "decoder"):
         assert_close(found[0].pred_instances.segments, raw.segments * 0.5 + 1)
+
+
+def test_memory_can_be_planned(query_config, query_kind):
+    """Nothing in a step but the matching asks for the value of a tensor."""
+    with FakeTensorMode():
+        model = MODELS.build(query_config(query_kind)).train()
+        x, mask = torch.empty(2, 6, STEPS), torch.empty(2, STEPS, dtype=torch.bool)
+        outputs = model(x, mask)
+        predicted = [*outputs.class_logits, *outputs.segments]
+        if outputs.actionness is not None:
+            predicted.append(outputs.actionness)
+        torch.stack([x.sum() for x in predicted]).sum().backward()
+        assert all(
+            p.grad is not None for n, p in model.named_parameters() if "clip_classifier" not in n
+        )
 
 
 @pytest.mark.parametrize("kind", ["dab-detr", "tadtr"])
