@@ -31,12 +31,19 @@ TRAINING = {
     "256x4_17e_thumos14": ([14], 2e-4, 8, 0.25, 0.75, 0.75),
     "192_20e_activitynet": ACTIVITYNET,
     "256x1-96_16e_thumos14-rgb": E2E_TAD,
+    "256x3-96_17e_thumos14-rgb": ([14], 1e-4, 4, 0.25, 0.75, 0.75),
     "768x4-160_120e_thumos14-rgb": ADAPTERS,
     "192x4-160_20e_activitynet-rgb": ACTIVITYNET,
+    "96x4-96_20e_activitynet-rgb": ACTIVITYNET,
 }
 # Layers of the encoder (LTP 2), queries. All have 4 decoder layers and 1024 channels inside the
 # feed-forward layers.
-OWN_TADTR = ("128x4_16e_thumos14", "256x4_17e_thumos14", "256x1-96_16e_thumos14-rgb")
+OWN_TADTR = (
+    "128x4_16e_thumos14",
+    "256x4_17e_thumos14",
+    "256x1-96_16e_thumos14-rgb",
+    "256x3-96_17e_thumos14-rgb",
+)
 SETTING = re.compile(r"_(\d+(x\d+)?(-\d+)?_\d+e_[a-z0-9-]+)$")
 
 

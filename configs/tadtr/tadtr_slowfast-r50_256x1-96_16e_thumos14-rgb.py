@@ -1,5 +1,4 @@
-# Published: 54.2 average mAP (tIoU 0.3:0.1:0.7) in E2E-TAD, 7.6 GB for 4 windows; OpenTAD's
-# own setting of it gives 50.93 (64.47 / 59.49 / 53.11 / 44.08 / 33.50).
+# Published: 54.2 average mAP (tIoU 0.3:0.1:0.7) in E2E-TAD, 7.6 GB for 4 windows.
 _base_ = [
     "../_base_/models/tadtr.py",
     "../_base_/models/slowfast-r50.py",

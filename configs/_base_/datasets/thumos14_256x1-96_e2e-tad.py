@@ -3,46 +3,21 @@
 # next one, keeps an action if at least 75 % of it lie inside and drops windows without any; testing
 # takes windows that share a quarter. No window holds more than 22 actions.
 #
-# E2E-TAD changes colours in half of the clips, each change in half of these, and swaps channels;
-# ColorJitter draws every change for itself, within the same range. Its last window in testing
-# reaches beyond the video and shows grey there; here it ends with the video.
-_base_ = "thumos14.py"
+# E2E-TAD's last window in testing reaches beyond the video and shows grey there; here it ends with
+# the video.
+_base_ = ["thumos14.py", "pipelines_96_e2e-tad.py"]
 windows = dict(
     sampling="sliding", window_size=256, frame_stride=1, sample_fps=10, frames_per_step=4
 )
 train_dataloader = dict(
     batch_size=4,
     num_workers=4,
-    dataset=dict(
-        **windows,
-        window_overlap=0.75,
-        min_visible=0.75,
-        pipeline=[
-            dict(type="OpenVideo", short_side=110),
-            dict(type="SampleFrames"),
-            dict(type="DecodeFrames"),
-            dict(type="RandomCrop", size=96),
-            dict(type="ColorJitter", brightness=0.125, hue=0.05, prob=0.25),
-            dict(type="RandomRotation", degrees=45),
-            dict(type="Flip"),
-            dict(type="PackTADInputs"),
-        ],
-    ),
+    dataset=dict(**windows, window_overlap=0.75, min_visible=0.75, pipeline=_base_.train_pipeline),
 )
 val_dataloader = dict(
     batch_size=4,
     num_workers=4,
-    dataset=dict(
-        **windows,
-        window_overlap=0.25,
-        pipeline=[
-            dict(type="OpenVideo", short_side=110),
-            dict(type="SampleFrames"),
-            dict(type="DecodeFrames"),
-            dict(type="CenterCrop", size=96),
-            dict(type="PackTADInputs"),
-        ],
-    ),
+    dataset=dict(**windows, window_overlap=0.25, pipeline=_base_.test_pipeline),
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(post_processor=dict(nms=dict(sigma=0.4), max_per_video=200))
