@@ -11,7 +11,7 @@ from torch import Tensor
 from mmtad.registry import MODELS
 from mmtad.structures import TADDataSample
 
-from ..layers import pool_mask
+from ..layers import pool_mask, step_ratio
 
 
 @MODELS.register_module()
@@ -115,7 +115,7 @@ class TADDetector(BaseModel):
         x = inputs if self.backbone is None else self._encode(inputs, masks.shape[-1])
         scale = 1.0
         if not isinstance(x, Tensor):
-            scale = masks.shape[-1] / x[0].shape[-1]
+            scale = step_ratio(masks.shape[-1], x[0].shape[-1])
             masks = [pool_mask(masks, stage.shape[-1]) for stage in x]
         if self.projection is not None:
             features, level_masks = self.projection(x, masks)

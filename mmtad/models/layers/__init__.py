@@ -17,6 +17,7 @@ from .masked_conv import (
     downsample_mask,
     fill_padding,
     pool_mask,
+    step_ratio,
     zero_padding,
 )
 from .mlp import MLP
@@ -79,6 +80,7 @@ __all__ = [
     "resolve_sgp_init",
     "sine_code",
     "sinusoid_table",
+    "step_ratio",
     "unit_positions",
     "zero_padding",
 ]

@@ -67,9 +67,27 @@ def pool_mask(mask: Tensor, length: int) -> Tensor:
     Returns:
         Bool ``[B, T']``.
     """
-    if length == mask.shape[-1]:
+    total = mask.shape[-1]
+    if length == total:
         return mask
+    stride = step_ratio(total, length)
+    if stride.is_integer():
+        missing = int(stride) * length - total
+        return F.pad(mask, (0, missing)).unflatten(-1, (length, int(stride))).any(-1)
     return F.adaptive_max_pool1d(mask[:, None].float(), length)[:, 0] > 0
+
+
+def step_ratio(total: int, length: int) -> float:
+    """How many steps of one sequence a step of another one of the same duration takes.
+
+    Args:
+        total: Steps T of the one.
+        length: Steps T' of the other. Where a stride of s makes ``ceil(T / s)`` steps, it is s,
+            although the last of them is not filled; of several such s a power of 2.
+    """
+    strides = [2**power for power in range(total.bit_length())] + [round(total / length)]
+    fitting = (stride for stride in strides if stride and -(-total // stride) == length)
+    return float(next(fitting, total / length))
 
 
 class ChannelLayerNorm(nn.LayerNorm):

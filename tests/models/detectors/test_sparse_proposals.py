@@ -91,7 +91,7 @@ def test_frames_in_and_seconds_out():
     assert_close(model(x, mask, [sample((4, 12, 1))], mode="loss"), expected)
 
 
-@pytest.mark.parametrize("length", [24, 32, 56])
+@pytest.mark.parametrize("length", [24, 25, 27, 32, 56])
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -1e30])
 def test_padding_never_matters(length, value):
     """24 valid frames, alone or followed by anything: losses, gradients and detections."""

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mmtad.models.layers import halve, pool_mask
+from mmtad.models.layers import halve, pool_mask, step_ratio
 
 
 def mask_of(*valid, length):
@@ -49,3 +49,12 @@ def test_a_longer_step_is_valid_if_any_of_its_parts_is():
     assert finer[0].sum() == 12 and finer.dtype == torch.bool
     scattered = torch.tensor([[False, True, False, False]])
     assert pool_mask(scattered, 2).tolist() == [[True, False]]
+
+
+def test_a_stride_that_does_not_divide():
+    """25 steps in pairs are 13, of which 24 valid ones fill 12, as without the 25th."""
+    assert pool_mask(mask_of(24, length=25), 13).sum() == 12
+    assert pool_mask(mask_of(25, length=25), 13).sum() == 13
+    assert (step_ratio(25, 13), step_ratio(24, 12), step_ratio(21, 7)) == (2.0, 2.0, 3.0)
+    assert (step_ratio(25, 4), step_ratio(27, 4), step_ratio(256, 32)) == (8.0, 8.0, 8.0)
+    assert (step_ratio(8, 8), step_ratio(8, 32), step_ratio(12, 8)) == (1.0, 0.25, 1.5)
