@@ -83,6 +83,22 @@ ACTIONFORMER = {
     "optim_wrapper.clip_grad.max_norm": 1.0,
 }
 
+
+def diversity_claims(part: str, first: str, last: str) -> list[Claim]:
+    """What Self-DETR says of the self-attention of one part, between two of its layers.
+
+    The decoder is judged from its second layer on: in the first one all queries hold the same
+    content, zero, so its attention changes nothing and learns nothing from the detections.
+    """
+    first, last = f"diversity/{first}", f"diversity/{last}"
+    plain, guided = "dab-detr", "self-detr"
+    return [
+        Claim(plain, plain, f"diversity of DAB-DETR falls with depth, {part}", first, last),
+        Claim(guided, guided, f"diversity of Self-DETR does not, {part}", last, first),
+        Claim(guided, plain, f"the last layer of Self-DETR is more diverse, {part}", last),
+    ]
+
+
 QUERY_GROUPS = {
     "queries": Group(
         about="Detectors with queries where a cue far away decides what a segment is",
@@ -105,33 +121,9 @@ QUERY_GROUPS = {
         },
         claims=[
             *(
-                Claim(
-                    "dab-detr",
-                    "dab-detr",
-                    f"DAB-DETR's diversity falls with depth, {part}",
-                    f"diversity/{part}_1",
-                    f"diversity/{part}_{last}",
-                )
-                for part, last in (("encoder", 2), ("decoder", 4))
-            ),
-            *(
-                Claim(
-                    "self-detr",
-                    "self-detr",
-                    f"Self-DETR's does not fall, {part}",
-                    f"diversity/{part}_{last}",
-                    f"diversity/{part}_1",
-                )
-                for part, last in (("encoder", 2), ("decoder", 4))
-            ),
-            *(
-                Claim(
-                    "self-detr",
-                    "dab-detr",
-                    f"Self-DETR's last layer is more diverse, {part}",
-                    f"diversity/{part}_{last}",
-                )
-                for part, last in (("encoder", 2), ("decoder", 4))
+                claim
+                for part, first, last in (("encoder", 1, 2), ("decoder", 2, 4))
+                for claim in diversity_claims(part, f"{part}_{first}", f"{part}_{last}")
             ),
             Claim("self-detr", "dab-detr", "Self-DETR beats DAB-DETR"),
             Claim("sp-tad", "sp-tad-last", "intermediate stages help at 0.7", "mAP@0.70"),

@@ -138,7 +138,7 @@ def test_trains_on_features_and_shows_layers(run_tool, tmp_path):
     assert all(layers <= set(one["metrics"]) for one in results.values())
     assert "in backbone" not in done.stdout and "decoder_4" in done.stdout
     assert "self-detr > dab-detr" in done.stdout
-    assert "diversity/decoder_1 > diversity/decoder_4" in done.stdout
+    assert "diversity/decoder_2 > diversity/decoder_4" in done.stdout
 
 
 def test_key_follows_the_features(runs, tmp_path, monkeypatch):
