@@ -1,6 +1,7 @@
 # Detectors with queries and a whole SlowFast on THUMOS14 in the setting of E2E-TAD: AdamW at 1e-4
-# and 5e-6 for the backbone, a tenth of it after 14 of 16 epochs, 4 windows a step, gradients clipped
-# at 0.1. E2E-TAD also keeps scale and bias of the backbone's batch norms; here they are trained.
+# and 5e-6 for the backbone, a tenth of it after 14 of 16 epochs, 4 windows a step, gradients
+# clipped at 0.1. E2E-TAD also keeps scale and bias of the backbone's batch norms; here they are
+# trained.
 _base_ = "adamw_query_thumos14.py"
 train_cfg = dict(max_epochs=16, val_begin=8, val_interval=2)
 optim_wrapper = dict(
