@@ -9,7 +9,6 @@ from mmtad.registry import MODELS
 from .attention_maps import DecoderOutputs
 from .dab_attention import DABCrossAttention, DABSelfAttention
 from .dab_encoder import init_by_xavier
-from .dropout import Dropout
 from .feed_forward import FeedForward
 from .mlp import MLP
 from .sine_position import sine_code
@@ -85,7 +84,7 @@ class DABDecoderLayer(nn.Module):
         self.self_norm = nn.LayerNorm(embed_dims)
         self.cross_attention = DABCrossAttention(embed_dims, num_heads, dropout, first)
         self.cross_norm = nn.LayerNorm(embed_dims)
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
         self.feed_forward = FeedForward(embed_dims, feedforward_channels, dropout, activation)
 
     def forward(

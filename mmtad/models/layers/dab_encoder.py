@@ -5,7 +5,6 @@ from torch import Tensor, nn
 
 from mmtad.registry import MODELS
 
-from .dropout import Dropout
 from .feed_forward import FeedForward
 from .mlp import MLP
 from .multihead_attention import MultiheadAttention
@@ -46,7 +45,7 @@ class DABEncoderLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.attention = MultiheadAttention(embed_dims, num_heads, dropout)
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
         self.norm = nn.LayerNorm(embed_dims)
         self.feed_forward = FeedForward(embed_dims, feedforward_channels, dropout, activation)
 

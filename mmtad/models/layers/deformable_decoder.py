@@ -14,7 +14,6 @@ from .channels_last import Linear
 from .dab_decoder import inverse_sigmoid
 from .dab_encoder import init_by_xavier
 from .deformable_attention import DeformableAttention
-from .dropout import Dropout
 from .feed_forward import FeedForward
 from .mlp import MLP
 from .multihead_attention import MultiheadAttention
@@ -55,7 +54,7 @@ class DeformableDecoderLayer(nn.Module):
         self.self_norm = nn.LayerNorm(embed_dims)
         self.cross_attention = DeformableAttention(**attention)
         self.cross_norm = nn.LayerNorm(embed_dims)
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
         self.feed_forward = FeedForward(embed_dims, feedforward_channels, dropout)
         for part in (self.self_attention, self.feed_forward):
             init_by_xavier(part)

@@ -8,7 +8,6 @@ from mmtad.registry import MODELS
 
 from .dab_encoder import init_by_xavier
 from .deformable_attention import DeformableAttention
-from .dropout import Dropout
 from .feed_forward import FeedForward
 
 
@@ -25,7 +24,7 @@ class DeformableEncoderLayer(nn.Module):
         super().__init__()
         embed_dims = attention["embed_dims"]
         self.attention = DeformableAttention(**attention)
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
         self.norm = nn.LayerNorm(embed_dims)
         self.feed_forward = FeedForward(embed_dims, feedforward_channels, dropout)
         init_by_xavier(self.feed_forward)

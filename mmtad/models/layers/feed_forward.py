@@ -3,7 +3,6 @@
 from torch import Tensor, nn
 
 from .channels_last import Linear
-from .dropout import Dropout
 
 ACTIVATIONS = {"relu": nn.ReLU, "prelu": nn.PReLU}
 
@@ -45,7 +44,7 @@ class FeedForward(nn.Module):
         self.expand = Linear(embed_dims, hidden_channels)
         self.reduce = Linear(hidden_channels, embed_dims)
         self.activation = build_activation(activation)
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
         self.norm = nn.LayerNorm(embed_dims)
 
     def forward(self, x: Tensor) -> Tensor:

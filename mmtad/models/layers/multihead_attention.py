@@ -5,8 +5,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .channels_last import Linear
-from .dropout import dropout as drop
-from .dropout import on_plain_cpu
 from .masked_conv import known_full
 
 
@@ -21,9 +19,8 @@ def attend(
 ) -> tuple[Tensor, Tensor | None]:
     """Scaled dot-product attention of H heads; the scale is ``1 / sqrt(D)``.
 
-    Without a map this is PyTorch's fused attention; with dropout on a CPU, where it would not be
-    fused, the same in fewer passes. With a map the weights are computed in at least float32 and
-    returned as they are before dropout, so that rows sum to 1.
+    Without a map this is PyTorch's fused attention. With one the weights are computed in at least
+    float32 and returned as they are before dropout, so that rows sum to 1.
 
     Args:
         query: ``[B, Q, H, D]``.
@@ -44,7 +41,7 @@ def attend(
         if mask is None or known_full(mask)
         else (mask | ~mask.any(dim=1, keepdim=True))[:, None, None]
     )
-    if not return_map and not (dropout and on_plain_cpu(q)):
+    if not return_map:
         extra = allowed
         if bias is not None:
             extra = bias.to(q.dtype)
@@ -60,8 +57,8 @@ def attend(
         if allowed is not None:
             scores = scores.masked_fill(~allowed, float("-inf"))
         weights = scores.softmax(dim=-1)
-    out = drop(weights, dropout).to(v.dtype) @ v
-    return out.transpose(1, 2), weights if return_map else None
+    out = F.dropout(weights, dropout).to(v.dtype) @ v
+    return out.transpose(1, 2), weights
 
 
 class MultiheadAttention(nn.Module):

@@ -17,6 +17,7 @@ from mmtad.structures import (
     segment_to_centerwidth,
 )
 
+_REMEDY = "lower the learning rate, clip the gradients or train in float32, and check the features"
 IOU_TYPES = {"iou": segment_iou, "giou": segment_giou}
 L1_FORMATS = {"centerwidth": segment_to_centerwidth, "segment": lambda segments: segments}
 
@@ -135,6 +136,7 @@ class HungarianMatcher:
         """
         counts = [len(target.segments) for target in targets]
         if not any(counts):
+            _check_predictions(class_logits, segments)
             nothing = torch.zeros(0, dtype=torch.int64, device=class_logits.device)
             return [Matches(nothing, nothing, nothing)] * len(class_logits)
         wanted, labels = pad_targets(targets)
@@ -188,13 +190,27 @@ def _solve(
     return Matches(*torch.from_numpy(stacked).to(device, torch.int64))
 
 
+def _check_predictions(class_logits: Tensor, segments: Tensor) -> None:
+    """Without an action there are no costs that would show a model that has diverged."""
+    finite = class_logits.isfinite().all(-1) & segments.isfinite().all(-1)
+    if not finite.all():
+        bad = (~finite).sum((1, 2))
+        layer = int(bad.nonzero()[0])
+        raise ValueError(
+            f"the predictions of {int(bad[layer])} of {finite[layer].numel()} queries, decoder "
+            f"layer {layer + 1} of {len(bad)}, are NaN or infinite{_when()}; {_REMEDY}"
+        )
+
+
+def _when() -> str:
+    step = MessageHub.get_current_instance().get_info("iter", None)
+    return "" if step is None else f" at step {step}"
+
+
 def _describe_bad(cost: np.ndarray, sample: int, layer: int, num_layers: int) -> str:
     bad = ~np.isfinite(cost)
-    step = MessageHub.get_current_instance().get_info("iter", None)
-    when = "" if step is None else f" at step {step}"
     return (
         f"{bad.sum()} of {cost.size} matching costs of sample {sample} in the batch, decoder layer "
-        f"{layer + 1} of {num_layers}, are NaN or infinite{when}: the predictions of "
-        f"{bad.any(1).sum()} of {len(cost)} queries, or the annotation, are not finite; lower the "
-        "learning rate, clip the gradients or train in float32, and check the features"
+        f"{layer + 1} of {num_layers}, are NaN or infinite{_when()}: the predictions of "
+        f"{bad.any(1).sum()} of {len(cost)} queries, or the annotation, are not finite; {_REMEDY}"
     )

@@ -105,6 +105,13 @@ def test_costs_that_are_not_finite_are_named(monkeypatch):
         HungarianMatcher()(logits, segments, targets)
 
 
+def test_predictions_that_are_not_finite_are_named_without_any_action_too():
+    logits, segments, targets = problem((0, 0))
+    logits[1, 0, 2] = torch.inf
+    with pytest.raises(ValueError, match="1 of 8 queries, decoder layer 2 of 2, are NaN"):
+        HungarianMatcher()(logits, segments, targets)
+
+
 @pytest.mark.parametrize("bad", [dict(iou_type="diou"), dict(l1_format="xy")])
 def test_unknown_names_are_refused(bad):
     with pytest.raises(ValueError, match=next(iter(bad.values()))):
