@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-
-import cv2
 
 from .flow_files import FlowFile, FlowInfo, FlowReadError, find_flow
 from .flow_writing import check_replaceable, write_flow
@@ -95,7 +94,6 @@ def _is_made(path: Path, spec: FlowSpec) -> bool:
 
 def make_flow(job: FlowJob) -> FlowOutcome:
     """Make the flow of one video; a video that cannot be read is an outcome, no error."""
-    cv2.setNumThreads(1)  # the videos are what runs in parallel
     try:
         flow = open_flow(job.path, job.spec)
         info = FlowInfo(
@@ -113,7 +111,11 @@ def make_flow(job: FlowJob) -> FlowOutcome:
 
 
 def run_jobs(jobs: list[FlowJob], workers: int) -> Iterator[FlowOutcome]:
-    """Make flow in this process, or in several; outcomes come as they are ready."""
+    """Make flow in this process, or in several; outcomes come as they are ready.
+
+    Raises:
+        OSError: If one of several processes was ended from outside.
+    """
     if workers <= 1 or len(jobs) <= 1:
         yield from map(make_flow, jobs)
         return
@@ -122,6 +124,11 @@ def run_jobs(jobs: list[FlowJob], workers: int) -> Iterator[FlowOutcome]:
         try:
             for future in as_completed(futures):
                 yield future.result()
+        except BrokenProcessPool as error:
+            raise OSError(
+                "a process that made flow was ended from outside, perhaps for want of memory; "
+                "start again with fewer --workers, which goes on with what is missing"
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

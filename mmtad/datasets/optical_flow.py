@@ -1,5 +1,6 @@
 """Optical flow between the sampled frames of a video, as uint8."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
@@ -90,6 +91,28 @@ class FlowSpec:
     def scaled(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the flow of frames of some size."""
         return self.size or short_side_size(height, width, self.short_side)
+
+
+class _NoThreads:
+    """Ends OpenCV's threads while the process forks; a child waits for them forever otherwise.
+
+    A child goes on without: there, samples or videos are what runs in parallel.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=self._end, after_in_parent=self._restore)
+
+    def _end(self) -> None:
+        self._count = cv2.getNumThreads()
+        cv2.setNumThreads(0)
+
+    def _restore(self) -> None:
+        cv2.setNumThreads(self._count)
+
+
+_NO_THREADS = _NoThreads()
 
 
 def make_method(name: str) -> Method:

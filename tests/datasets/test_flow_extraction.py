@@ -1,3 +1,5 @@
+import multiprocessing
+import os
 import shutil
 
 import numpy as np
@@ -98,6 +100,13 @@ def test_a_description_of_another_video(named, tmp_path):
     with pytest.raises(FlowReadError, match="tells of 14 flow fields"):
         FlowFile(tmp_path / "v1")
     assert len(plan_jobs({"v1": named["v1"]}, tmp_path, SPEC)) == 1
+
+
+@pytest.mark.skipif(multiprocessing.get_start_method() != "fork", reason="needs forked processes")
+def test_a_process_that_is_ended(named, tmp_path, monkeypatch):
+    monkeypatch.setattr(flow_extraction, "open_flow", lambda *args: os._exit(1))
+    with pytest.raises(OSError, match="was ended from outside, .* with fewer --workers"):
+        list(run_jobs(plan_jobs(named, tmp_path / "out", SPEC), 2))
 
 
 def test_folders_of_something_else_are_left_alone(named, tmp_path):

@@ -1,3 +1,5 @@
+import multiprocessing
+
 import cv2
 import numpy as np
 import pytest
@@ -175,3 +177,14 @@ def test_an_opencv_without_tvl1(monkeypatch):
         make_method("tvl1")
     with pytest.raises(ValueError, match="got 'raft'"):
         make_method("raft")
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="cannot fork")
+def test_a_forked_process_does_not_wait_for_threads(square):
+    """OpenCV's threads do not survive a fork, and a child must not count on them."""
+    before = cv2.getNumThreads()
+    make_method("dis")(*square(2, 0, 2)[..., 0].copy())  # starts them
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply_async(cv2.getNumThreads).get(timeout=20) == 1
+        pool.apply_async(cv2.setNumThreads, [1]).get(timeout=20)
+    assert cv2.getNumThreads() == before

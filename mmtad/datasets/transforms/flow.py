@@ -13,7 +13,6 @@ from ..optical_flow import STILL, FlowSpec, VideoFlow, nearest, open_flow
 from .base import Transform
 from .clip import ArrayFrames
 from .flow_clip import FlowClip, TwoStreamClip
-from .loading import VideoReader
 from .spatial import short_side_size
 
 _CHUNK = 64
@@ -114,8 +113,7 @@ class LoadFlow(Transform):
     def _open(self, results: dict[str, Any]) -> FlowFile | VideoFlow:
         folder = results.get("flow_folder")
         if folder is None:
-            if "frames" not in results and isinstance(results.get("reader"), VideoReader):
-                return VideoFlow(results["reader"], self.spec)
+            # Not by the reader of the frames, which may scale them in another way.
             return open_flow(results["video_path"], self.spec)
         if not osp.isdir(folder):
             raise FileNotFoundError(

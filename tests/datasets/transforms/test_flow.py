@@ -74,10 +74,12 @@ def test_flow_made_on_the_spot_is_the_same(dataset):
 
 def test_flow_alone(dataset):
     both = dataset(pipeline())
-    for flow in ({}, dict(flow=None)):
-        alone = dataset(pipeline(decode=False), **flow)
-        assert alone[0]["inputs"].shape == (2, 8, 32, 32)
-        difference = alone[0]["inputs"].float() - both[0]["inputs"][3:].float()
+    alone, made = (dataset(pipeline(decode=False), **flow) for flow in ({}, dict(flow=None)))
+    for index in range(len(alone)):
+        found = alone[index]["inputs"]
+        assert found.shape == (2, 8, 32, 32)
+        assert torch.equal(made[index]["inputs"], found)
+        difference = found.float() - both[index]["inputs"][3:].float()
         assert difference.abs().max() <= 3  # scaled to the short side of the pipeline and back
 
 
