@@ -51,7 +51,7 @@ class InceptionI3D(BaseModule):
 
     Where the statistics of a batch norm are fixed, it is multiplied into the convolution before it.
     That is the same function, and the output of the convolution need not be kept for the backward
-    pass. On a CPU the layers run channels-last, a sixth faster.
+    pass. On a CPU the layers run channels-last, a tenth faster.
 
     Args:
         in_channels: 3 for RGB, 2 for optical flow.
