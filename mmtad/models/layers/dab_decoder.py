@@ -11,29 +11,10 @@ from .dab_attention import DABCrossAttention, DABSelfAttention
 from .dab_encoder import init_by_xavier
 from .feed_forward import FeedForward
 from .mlp import MLP
+from .refinement import EPS, inverse_sigmoid, refine
 from .sine_position import sine_code
 
-EPS = 1e-3  # centres and widths are kept this far from 0 and 1 where that would divide by zero
 ANCHOR_INITS = ("normal", "uniform")
-
-
-def inverse_sigmoid(x: Tensor, eps: float = EPS) -> Tensor:
-    """``log(x / (1 - x))``, with both parts of the fraction at least ``eps``."""
-    return (x.clamp(min=eps) / (1 - x).clamp(min=eps)).log()
-
-
-def refine(anchors: Tensor, offsets: Tensor) -> Tensor:
-    """Move anchors: ``sigmoid(offset + inverse_sigmoid(anchor))``, in at least float32.
-
-    Args:
-        anchors: ``[..., 2]`` (centre, width) in unit.
-        offsets: ``[..., 2]``.
-
-    Returns:
-        ``[..., 2]`` in (0, 1).
-    """
-    exact = torch.promote_types(offsets.dtype, torch.float32)
-    return (offsets.to(exact) + inverse_sigmoid(anchors.to(exact))).sigmoid()
 
 
 def draw_anchors(num_queries: int, kind: str) -> tuple[Tensor, Tensor]:

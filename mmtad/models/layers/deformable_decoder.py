@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -11,14 +10,14 @@ from mmtad.registry import MODELS
 
 from .attention_maps import DecoderOutputs
 from .channels_last import Linear
-from .dab_decoder import inverse_sigmoid
 from .dab_encoder import init_by_xavier
 from .deformable_attention import DeformableAttention
 from .feed_forward import FeedForward
 from .mlp import MLP
 from .multihead_attention import MultiheadAttention
+from .refinement import refine
 
-EPS = 1e-5  # references are kept this far from 0 and 1 before their logits are taken
+REFERENCE_EPS = 1e-5  # of both public codes
 
 
 @dataclass
@@ -172,7 +171,7 @@ class DeformableDecoder(BaseModule):
         seen = Looks(memory, mask, return_maps)
         for layer, regressor in zip(self.layers, self.regressors, strict=True):
             content, self_map, cross_map = layer(content, codes, reference, seen)
-            segments = refine(regressor(content), reference)
+            segments = refine(reference, regressor(content), REFERENCE_EPS)
             reference = segments.detach()
             outputs.states.append(content)
             outputs.segments.append(segments)
@@ -181,20 +180,3 @@ class DeformableDecoder(BaseModule):
                 outputs.self_maps.append(self_map)
                 outputs.cross_maps.append(cross_map)
         return outputs
-
-
-def refine(change: Tensor, reference: Tensor) -> Tensor:
-    """Move references by what a layer predicts, in the space of logits.
-
-    Args:
-        change: ``[B, Q, 2]``.
-        reference: ``[B, Q, 1]`` centres, which leave the width to the change alone, or ``[B, Q,
-            2]`` in unit.
-
-    Returns:
-        Segments ``[B, Q, 2]`` (centre, width) in unit, at least float32.
-    """
-    logit = inverse_sigmoid(reference, EPS)
-    if logit.shape[-1] == 1:
-        logit = F.pad(logit, (0, 1))
-    return (change.to(logit.dtype) + logit).sigmoid()

@@ -13,9 +13,9 @@ from .dynamic_interaction import DynamicInteraction
 from .feed_forward import FeedForward
 from .mlp import MLP
 from .multihead_attention import MultiheadAttention
+from .refinement import refine
 
 MAX_LOG_WIDTH = math.log(1e5 / 16)  # Detectron2's limit of one step of refinement
-LOGIT_EPS = 1e-3
 
 
 def refine_by_deltas(segments: Tensor, deltas: Tensor) -> Tensor:
@@ -35,20 +35,7 @@ def refine_by_deltas(segments: Tensor, deltas: Tensor) -> Tensor:
     return torch.stack([center + width * move / 2, scaled], dim=-1)
 
 
-def refine_by_sigmoid(segments: Tensor, deltas: Tensor) -> Tensor:
-    """Add offsets to the logits of centre and width, as DETR's successors do.
-
-    Args:
-        segments: ``[..., 2]`` centre and width in unit.
-        deltas: ``[..., 2]``.
-
-    Returns:
-        ``[..., 2]`` centre and width in (0, 1).
-    """
-    return (deltas + segments.logit(eps=LOGIT_EPS)).sigmoid()
-
-
-REFINEMENTS = {"deltas": refine_by_deltas, "sigmoid": refine_by_sigmoid}
+REFINEMENTS = {"deltas": refine_by_deltas, "sigmoid": refine}
 
 
 def resolve_refinement(name: str) -> Callable[[Tensor, Tensor], Tensor]:

@@ -4,11 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mmtad.models.layers.sparse_stage import (
-    SparseStage,
-    refine_by_deltas,
-    refine_by_sigmoid,
-)
+from mmtad.models.layers.sparse_stage import REFINEMENTS, SparseStage, refine_by_deltas
 
 
 def build(**kwargs):
@@ -38,10 +34,10 @@ def test_deltas_by_hand():
 
 def test_sigmoid_by_hand():
     segments = torch.tensor([0.5, 0.2])
-    assert_close(refine_by_sigmoid(segments, torch.zeros(2)), segments)
-    moved = refine_by_sigmoid(segments, torch.tensor([math.log(3), 0.0]))
+    assert_close(REFINEMENTS["sigmoid"](segments, torch.zeros(2)), segments)
+    moved = REFINEMENTS["sigmoid"](segments, torch.tensor([math.log(3), 0.0]))
     assert_close(moved, torch.tensor([0.75, 0.2]))
-    whole = refine_by_sigmoid(torch.tensor([0.5, 1.0]), torch.zeros(2))
+    whole = REFINEMENTS["sigmoid"](torch.tensor([0.5, 1.0]), torch.zeros(2))
     assert_close(whole, torch.tensor([0.5, 0.999]))
     with pytest.raises(ValueError, match="'deltas', 'sigmoid'.*'boxes'"):
         build(refinement="boxes")
