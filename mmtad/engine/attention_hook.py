@@ -141,6 +141,7 @@ def save_summary(summary: AttentionSummary, out: Path, name: str, draw: bool = T
         heads=summary.heads,
         num_windows=summary.num_windows,
         diversity=summary.means(),
+        relative=summary.relative_means(),
         deviation=summary.deviations(),
     )
     (out / "diversity.json").write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")

@@ -17,6 +17,8 @@ HEADS = ("average", "each")
 class AttentionSummary:
     """Mean and spread of d(A) over windows for every layer, and the maps of one window.
 
+    Beside it the mean of d(A) / ||A||, which does not depend on how few places a map looks at.
+
     Rows and columns of padded steps do not count; the rows of what is left are scaled to a sum of
     1. Windows with fewer than two valid rows have no diversity and are left out.
 
@@ -35,7 +37,7 @@ class AttentionSummary:
         if heads not in HEADS:
             raise ValueError(f"heads is one of {', '.join(HEADS)}, got {heads!r}")
         self.centre, self.heads = centre, heads
-        # Number of windows, sum of d(A) and sum of its squares, by (kind, layer).
+        # Number of windows, sums of d(A), of its square and of d(A) / ||A||, by (kind, layer).
         self._sums: dict[tuple[str, int], Tensor] = {}
         self.examples: dict[str, list[np.ndarray]] = {}
 
@@ -52,11 +54,14 @@ class AttentionSummary:
             weights = restrict_map(weights, one.mask, rows)  # [B, H or 1, R, C]
             if rows is None:
                 rows = weights.new_ones(len(weights), weights.shape[2], dtype=torch.bool)
-            values = attention_diversity(weights, self.centre, rows[:, None]).mean(1)
-            values = values[rows.sum(1) > 1].double().cpu()
-            sums = torch.stack(
-                [torch.tensor(float(len(values))), values.sum(), values.square().sum()]
+            counted = rows.sum(1) > 1
+            values, shares = (
+                attention_diversity(weights, self.centre, rows[:, None], relative=relative).mean(1)
+                for relative in (False, True)
             )
+            values, shares = values[counted].double().cpu(), shares[counted].double().cpu()
+            count = values.new_tensor(len(values))
+            sums = torch.stack([count, values.sum(), values.square().sum(), shares.sum()])
             key = (one.kind, one.layer)
             self._sums[key] = self._sums.get(key, 0) + sums
             if first:
@@ -81,11 +86,15 @@ class AttentionSummary:
 
     def means(self) -> dict[str, list[float]]:
         """Mean d(A) per layer by kind, NaN without a window; kinds without a layer are absent."""
-        return self._per_layer(lambda n, total, _: total / n)
+        return self._per_layer(lambda n, total, *_: total / n)
+
+    def relative_means(self) -> dict[str, list[float]]:
+        """Mean d(A) / ||A||, as :meth:`means`."""
+        return self._per_layer(lambda n, *others: others[-1] / n)
 
     def deviations(self) -> dict[str, list[float]]:
         """Standard deviation of d(A) over windows, as :meth:`means`."""
-        return self._per_layer(lambda n, t, s: (s / n - (t / n).square()).clamp(min=0).sqrt())
+        return self._per_layer(lambda n, t, s, _: (s / n - (t / n).square()).clamp(min=0).sqrt())
 
     def _per_layer(self, measure) -> dict[str, list[float]]:
         return {

@@ -11,6 +11,7 @@ def attention_diversity(
     centre: str = "median",
     rows: Tensor | None = None,
     columns: Tensor | None = None,
+    relative: bool = False,
 ) -> Tensor:
     """Diversity ``d(A) = min_a || A - 1 a^T ||`` with ``||X|| = sqrt(||X||_1 ||X||_inf)``.
 
@@ -23,15 +24,22 @@ def attention_diversity(
     an upper bound, at one of two a: the median of each column minimises ``||X||_1`` exactly, the
     mean is the projection on maps with equal rows. Report which one was used.
 
+    d(A) also grows with how few places a map looks at: where half of R rows look at one step and
+    half at another one it is ``sqrt(R / 2)``, of the identity, whose rows all differ, 1. With
+    ``relative`` it is divided by ``||A||``, as the second paper plots what layers give: 0 at the
+    collapse, 1 for both of these maps.
+
     Args:
         attention: Maps ``[..., R, C]``.
         centre: ``"median"`` or ``"mean"``, over the rows.
         rows: Bool, broadcast to ``[..., R]``: other rows do not count; None for all.
         columns: Bool, broadcast to ``[..., C]``: other columns do not count; None for all.
+        relative: Divide by ``||A||``.
 
     Returns:
         ``[...]`` in at least float32, without a unit; 0 without a valid row. Maps whose rows sum to
-        1 lie below ``sqrt(2 R)``.
+        1 lie below ``sqrt(2 R)``. The minimum of the relative one is at most 1, its bound may lie
+        above.
 
     Raises:
         ValueError: If the centre is unknown.
@@ -46,9 +54,17 @@ def attention_diversity(
     valid = rows.expand(x.shape[:-1])[..., None]
     x = x.masked_fill(~valid, 0.0)
     middle = _median_row(x, valid) if centre == "median" else _mean_row(x, valid)
-    size = (x - middle).abs() * valid
+    distance = _norm((x - middle) * valid)
+    if not relative:
+        return distance
+    size = _norm(x)
+    return distance / torch.where(size > 0, size, 1.0)
+
+
+def _norm(x: Tensor) -> Tensor:
+    """``sqrt(||X||_1 ||X||_inf)`` of matrices; its gradient at 0 is 0 instead of infinite."""
+    size = x.abs()
     product = size.sum(dim=-1).amax(dim=-1) * size.sum(dim=-2).amax(dim=-1)
-    # The gradient of a root is infinite at 0, where every row is the same.
     return torch.where(product > 0, product, 1.0).sqrt() * (product > 0)
 
 

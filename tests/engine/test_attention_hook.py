@@ -78,6 +78,7 @@ def test_validation_logs_and_draws(tmp_path):
     numbers = json.loads((out / "diversity.json").read_text())
     assert numbers["num_windows"] == 2 * 2 * 2  # each layer is called twice per window
     assert len(numbers["diversity"]["encoder"]) == 2 and min(numbers["diversity"]["encoder"]) > 0
+    assert len(numbers["relative"]["encoder"]) == 2 and min(numbers["relative"]["encoder"]) > 0
     for layer in (1, 2):
         logged = runner.message_hub.get_scalar(f"val/diversity/encoder_{layer}").current()
         assert logged == pytest.approx(numbers["diversity"]["encoder"][layer - 1])

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -20,11 +22,14 @@ def test_means_over_windows_without_padding():
     summary.add(
         [RecordedMap("e", "encoder", 0, encoder, mask), RecordedMap("c", "cross", 0, cross, mask)]
     )
-    values = []
+    values, shares = [], []
     for window, n in enumerate((7, 4)):  # the third one has a single row
         a = encoder[window].mean(0)[:n, :n]
-        values.append(float(attention_diversity(a / a.sum(-1, keepdim=True), "mean")))
+        a = a / a.sum(-1, keepdim=True)
+        values.append(float(attention_diversity(a, "mean")))
+        shares.append(values[-1] / math.sqrt(a.sum(0).max() * a.sum(1).max()))
     assert summary.means()["encoder"] == pytest.approx([np.mean(values)], rel=1e-5)
+    assert summary.relative_means()["encoder"] == pytest.approx([np.mean(shares)], rel=1e-5)
     assert summary.deviations()["encoder"] == pytest.approx([np.std(values)], rel=1e-4)
     assert summary.num_windows == 4  # queries have rows in every window
     assert list(summary.means()) == ["encoder", "cross"]
@@ -44,6 +49,7 @@ def test_batches_add_up_and_heads():
         parts.add(record(part))
     parts.reduce()  # one process: nothing to do
     assert parts.means()["decoder"] == pytest.approx(whole.means()["decoder"])
+    assert parts.relative_means() == {"decoder": pytest.approx(whole.relative_means()["decoder"])}
     assert parts.deviations()["decoder"] == pytest.approx(whole.deviations()["decoder"], abs=1e-6)
     assert whole.means()["decoder"][0] == pytest.approx(float(attention_diversity(maps).mean()))
     mixed = AttentionSummary()

@@ -62,14 +62,38 @@ def test_properties(centre):
 
 
 @pytest.mark.parametrize("centre", ["median", "mean"])
-def test_padding_does_not_count(centre):
+def test_relative_is_the_share_of_the_norm(centre):
+    a = maps(2, 3, 8, 10)
+    norms = [[math.sqrt(m.sum(0).max() * m.sum(1).max()) for m in maps_of] for maps_of in a]
+    expected = attention_diversity(a, centre) / torch.tensor(norms)
+    assert_close(attention_diversity(a, centre, relative=True), expected)
+    assert_close(attention_diversity(0.3 * a, centre, relative=True), expected)
+    same = a[..., :1, :].expand_as(a)
+    collapsed = attention_diversity(same, centre, relative=True)
+    assert_close(collapsed, torch.zeros(2, 3), atol=1e-6, rtol=0)
+    nothing = attention_diversity(a, centre, torch.zeros(8, dtype=torch.bool), relative=True)
+    assert_close(nothing, torch.zeros(2, 3))
+
+
+def test_few_places_raise_the_diversity_but_not_the_relative_one():
+    # Half of the rows look at one step and half at another one, against all at themselves.
+    halves = torch.eye(8)[[0] * 4 + [1] * 4]
+    assert_close(attention_diversity(halves), torch.tensor(math.sqrt(8 / 2)))
+    assert_close(attention_diversity(torch.eye(8)), torch.tensor(1.0))
+    for a in (halves, torch.eye(8)):
+        assert_close(attention_diversity(a, relative=True), torch.tensor(1.0))
+
+
+@pytest.mark.parametrize("centre", ["median", "mean"])
+@pytest.mark.parametrize("relative", [False, True])
+def test_padding_does_not_count(centre, relative):
     a = maps(2, 7, 9)
     a[:, 5:] = float("nan")
     a[..., 6:] = float("nan")
     rows = torch.arange(7) < 5
     columns = (torch.arange(9) < 6).expand(2, 9)
-    expected = attention_diversity(a[:, :5, :6], centre)
-    assert_close(attention_diversity(a, centre, rows, columns), expected)
+    expected = attention_diversity(a[:, :5, :6], centre, relative=relative)
+    assert_close(attention_diversity(a, centre, rows, columns, relative), expected)
     nothing = attention_diversity(a, centre, torch.zeros(2, 7, dtype=torch.bool))
     assert_close(nothing, torch.zeros(2))
 
@@ -82,10 +106,11 @@ def test_rows_differ_in_number():
 
 
 @pytest.mark.parametrize("centre", ["median", "mean"])
-def test_gradient_is_finite_also_at_the_collapse(centre):
+@pytest.mark.parametrize("relative", [False, True])
+def test_gradient_is_finite_also_at_the_collapse(centre, relative):
     for a in (maps(4, 6), maps(1, 6).expand(4, 6).clone(), torch.eye(4)):
         a.requires_grad_()
-        attention_diversity(a, centre).backward()
+        attention_diversity(a, centre, relative=relative).backward()
         assert a.grad.isfinite().all()
 
 
