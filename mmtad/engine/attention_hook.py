@@ -136,14 +136,7 @@ def save_summary(summary: AttentionSummary, out: Path, name: str, draw: bool = T
         draw: Draw pictures.
     """
     out.mkdir(parents=True, exist_ok=True)
-    numbers = dict(
-        centre=summary.centre,
-        heads=summary.heads,
-        num_windows=summary.num_windows,
-        diversity=summary.means(),
-        relative=summary.relative_means(),
-        deviation=summary.deviations(),
-    )
+    numbers = dict(centre=summary.centre, heads=summary.heads, **summary.numbers())
     (out / "diversity.json").write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
     if not draw:
         return

@@ -1,6 +1,7 @@
 """Diversity of attention per layer, over the windows of a run."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import torch
@@ -95,6 +96,15 @@ class AttentionSummary:
     def deviations(self) -> dict[str, list[float]]:
         """Standard deviation of d(A) over windows, as :meth:`means`."""
         return self._per_layer(lambda n, t, s, _: (s / n - (t / n).square()).clamp(min=0).sqrt())
+
+    def numbers(self) -> dict[str, Any]:
+        """What is written to files: all of the above, by name."""
+        return dict(
+            num_windows=self.num_windows,
+            diversity=self.means(),
+            deviation=self.deviations(),
+            relative=self.relative_means(),
+        )
 
     def _per_layer(self, measure) -> dict[str, list[float]]:
         return {

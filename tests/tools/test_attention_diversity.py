@@ -114,6 +114,9 @@ def test_compares_models_on_their_windows(tool, project):
             encoder=2, decoder=3, cross=3
         )
         assert all(value > 0 for values in one["diversity"].values() for value in values)
+    own = content["results"]["DAB"]
+    cell = f"{own['diversity']['encoder'][0]:.3f} ± {own['deviation']['encoder'][0]:.3f}"
+    assert f"{cell} ({own['relative']['encoder'][0]:.2f})" in output.out
     names = {file.name for file in (project / "out").iterdir()}
     pictures = {f"maps_{kind}.png" for kind in ("encoder", "decoder", "cross")}
     assert names == {"diversity.json", "diversity.png", *pictures}

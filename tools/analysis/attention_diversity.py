@@ -4,8 +4,10 @@ Diversity d(A) is 0 where all steps or queries attend alike, the collapse that S
 docs/attention.md. Windows are those of the config's test; several models are compared, each on the
 windows of its own config.
 
-Writes diversity.json (numbers), diversity.png (d(A) by layer, a line per model) and, with the maps
-of the first window, a row per model, maps_encoder.png, maps_decoder.png and maps_cross.png.
+The table shows d(A) and in brackets d(A) / ||A||, which does not depend on how few places a map
+looks at. Also writes diversity.json (numbers), diversity.png (d(A) by layer, a line per model) and,
+with the maps of the first window, a row per model, maps_encoder.png, maps_decoder.png and
+maps_cross.png.
 """
 
 import argparse
@@ -220,21 +222,24 @@ def draw(
 def make_table(summaries: dict[str, AttentionSummary]) -> Table:
     """Rows of kinds and layers, a column per model."""
     first = next(iter(summaries.values()))
+    of_heads = "the mean over heads" if first.heads == "average" else "each head"
     table = Table(
-        title=f"diversity d(A), {first.centre} as centre, mean ± deviation over windows",
+        title=f"diversity d(A), {first.centre} as centre, of {of_heads}\n"
+        "mean ± deviation over windows (mean of d(A) / ||A||)",
         title_justify="left",
     )
     for header in ("attention", "layer", *summaries):
         table.add_column(header, justify="left" if header == "attention" else "right")
     means = [one.means() for one in summaries.values()]
     spread = [one.deviations() for one in summaries.values()]
+    shares = [one.relative_means() for one in summaries.values()]
     for kind, title in TITLES.items():
         for layer in range(max(len(one.get(kind, ())) for one in means)):
             cells = [
-                f"{mean[kind][layer]:.3f} ± {deviation[kind][layer]:.3f}"
+                f"{mean[kind][layer]:.3f} ± {deviation[kind][layer]:.3f} ({share[kind][layer]:.2f})"
                 if layer < len(mean.get(kind, ()))
                 else "–"
-                for mean, deviation in zip(means, spread, strict=True)
+                for mean, deviation, share in zip(means, spread, shares, strict=True)
             ]
             table.add_row(title if layer == 0 else "", str(layer + 1), *cells)
     return table
@@ -257,13 +262,7 @@ def main() -> None:
         summaries[name] = summary
         captions[caption] = None
         steps.add(seconds)
-        results[name] = dict(
-            config=config,
-            checkpoint=checkpoint,
-            num_windows=summary.num_windows,
-            diversity=summary.means(),
-            deviation=summary.deviations(),
-        )
+        results[name] = dict(config=config, checkpoint=checkpoint, **summary.numbers())
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     settings = dict(centre=args.centre, heads=args.heads, random_features=args.random_features)
