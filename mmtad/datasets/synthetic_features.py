@@ -66,8 +66,10 @@ class SyntheticFeatureSpec:
 
     def __post_init__(self) -> None:
         for name in ("seed", "train_videos", "test_videos", "noise", "drift"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+            if not 0 <= getattr(self, name) < np.inf:
+                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
+        if self.train_videos + self.test_videos == 0:
+            raise ValueError("there are no videos: train_videos and test_videos are both 0")
         for name in ("steps", "segment_steps"):
             low, high = getattr(self, name)
             if not 0 < low <= high:

@@ -165,8 +165,10 @@ def test_noise_has_the_deviation_asked_for():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (dict(train_videos=-1), "train_videos must not be negative, got -1"),
-        (dict(noise=-0.1), "noise must not be negative"),
+        (dict(train_videos=-1), "train_videos must be 0 or more, got -1"),
+        (dict(train_videos=0, test_videos=0), "there are no videos"),
+        (dict(noise=-0.1), "noise must be 0 or more"),
+        (dict(noise=float("nan")), "noise must be 0 or more, got nan"),
         (dict(steps=(128, 96)), "steps must be"),
         (dict(segment_steps=(0, 3)), "segment_steps must be"),
         (dict(appearances=9), "appearances must be 1 to 4, got 9"),

@@ -181,7 +181,7 @@ def time_steps(names: list[str], batch_size: int, steps: int, rounds: int) -> No
 
 def time_matcher(rounds: int) -> None:
     """Time the matcher and print the table."""
-    times = take_turns({f"{layers} layers": matching(layers) for layers in (1, 4)}, rounds)
+    times = take_turns({"one layer": matching(1), "4 layers": matching(4)}, rounds)
     rows = {name: [f"{1000 * seconds:.2f} ms"] for name, seconds in times.items()}
     show("Matcher, 16 windows of 40 queries, 20 classes", ("what", "call"), rows)
 
@@ -191,7 +191,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[], help="(all)")
+    parser.add_argument("parts", nargs="*", help=f"some of {', '.join(PARTS)} (all)")
     parser.add_argument("--detectors", nargs="+", help=f"some of {', '.join(ON_FEATURES)} (all)")
     parser.add_argument("--rounds", type=int, default=7, help="timed rounds (%(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="threads of PyTorch (%(default)s)")
@@ -200,8 +200,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, default=16, help="windows a step (%(default)s)")
     parser.add_argument("--steps", type=int, default=128, help="features a window (%(default)s)")
     args = parser.parse_args()
-    if unknown := set(args.detectors or ()) - set(ON_FEATURES):
-        parser.error(f"unknown detectors {sorted(unknown)}; known are {', '.join(ON_FEATURES)}")
+    for name, known in (("parts", PARTS), ("detectors", ON_FEATURES)):
+        if unknown := set(getattr(args, name) or ()) - set(known):
+            parser.error(f"unknown {name} {sorted(unknown)}; known are {', '.join(known)}")
+    for name in ("rounds", "threads", "frames", "size", "batch_size", "steps"):
+        if getattr(args, name) < 1:
+            parser.error(f"--{name.replace('_', '-')} must be at least 1")
     return args
 
 
@@ -213,8 +217,8 @@ def main() -> None:
     parts, wanted = args.parts or PARTS, args.detectors or list(ON_FEATURES)
     with DefaultScope.overwrite_default_scope("mmtad"):
         if "inference" in parts:
-            names = [name for name in wanted if name in ON_FRAMES]
-            time_inference(names, args.frames, args.size, args.rounds)
+            if names := [name for name in wanted if name in ON_FRAMES]:
+                time_inference(names, args.frames, args.size, args.rounds)
         if "step" in parts:
             time_steps(wanted, args.batch_size, args.steps, args.rounds)
         if "matcher" in parts:

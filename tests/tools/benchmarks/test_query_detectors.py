@@ -41,8 +41,16 @@ def test_matcher_meets_actions_in_every_window(tool):
     assert set(matches.samples.tolist()) == {0, 1, 2, 3}
 
 
-def test_unknown_detector_is_one_sentence(tool, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["", "--detectors", "YOLO"])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--detectors", "YOLO"], "unknown detectors ['YOLO']; known are SP-TAD"),
+        (["matching"], "unknown parts ['matching']; known are inference, step, matcher"),
+        (["--rounds", "0"], "--rounds must be at least 1"),
+    ],
+)
+def test_bad_arguments_are_one_sentence(tool, monkeypatch, capsys, arguments, words):
+    monkeypatch.setattr("sys.argv", ["", *arguments])
     with pytest.raises(SystemExit):
         tool.parse_args()
-    assert "unknown detectors ['YOLO']" in capsys.readouterr().err
+    assert words in capsys.readouterr().err
