@@ -18,7 +18,7 @@ HEADS = ("average", "each")
 class AttentionSummary:
     """Mean and spread of d(A) over windows for every layer, and the maps of one window.
 
-    Beside it the mean of d(A) / ||A||, which does not depend on how few places a map looks at.
+    Beside it the mean of d(A) / ||A||, which does not grow just because a map looks at few places.
 
     Rows and columns of padded steps do not count; the rows of what is left are scaled to a sum of
     1. Windows with fewer than two valid rows have no diversity and are left out.

@@ -4,8 +4,8 @@ Diversity d(A) is 0 where all steps or queries attend alike, the collapse that S
 docs/attention.md. Windows are those of the config's test; several models are compared, each on the
 windows of its own config.
 
-The table shows d(A) and in brackets d(A) / ||A||, which does not depend on how few places a map
-looks at. Also writes diversity.json (numbers), diversity.png (d(A) by layer, a line per model) and,
+The table shows d(A) and in brackets d(A) / ||A||, which does not grow just because a map looks at
+few places. Also writes diversity.json (numbers), diversity.png (d(A) by layer, a line per model) and,
 with the maps of the first window, a row per model, maps_encoder.png, maps_decoder.png and
 maps_cross.png.
 """
