@@ -47,6 +47,7 @@ class ActionnessRegressor(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         self.behaviour = resolve_query_preset(preset)
+        self.embed_dims, self.preset = embed_dims, preset
         self.roi_size = roi_size
         self.extend_ratio = extend_ratio
         self.loss_weight = loss_weight

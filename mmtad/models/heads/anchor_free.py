@@ -82,7 +82,13 @@ def init_class_prior(
         prior: Probability to start with, in (0, 1).
         empty_classes: Classes without a training instance.
         empty_prior: Probability that those start with.
+
+    Raises:
+        ValueError: If a probability is not between 0 and 1.
     """
+    for name, value in (("prior", prior), ("empty_prior", empty_prior)):
+        if not 0 < value < 1:
+            raise ValueError(f"{name} is a probability between 0 and 1, got {value}")
     nn.init.constant_(bias, -math.log((1 - prior) / prior))
     with torch.no_grad():
         bias[list(empty_classes)] = -math.log((1 - empty_prior) / empty_prior)

@@ -47,11 +47,13 @@ class DETRHead(BaseModule):
         merge_labels: See :func:`~mmtad.models.losses.make_targets`.
         max_per_window: Most predictions of a window, the best pairs of query and class.
         score_threshold: Predictions must score above this.
-        preset: See :func:`~mmtad.models.layers.resolve_query_preset`.
+        preset: See :func:`~mmtad.models.layers.resolve_query_preset`; parts with a preset have the
+            same.
         init_cfg: MMEngine initialisation config.
 
     Raises:
-        ValueError: If ``num_classes`` or ``max_per_window`` is below 1 or the preset is unknown.
+        ValueError: If ``num_classes`` or ``max_per_window`` is below 1, the preset is unknown, or
+            the parts do not fit each other.
     """
 
     def __init__(
@@ -93,6 +95,8 @@ class DETRHead(BaseModule):
             init_class_prior(classifier.bias, prior_prob)
         self.criterion = MODELS.build(dict(type="mmtad.SetCriterion") | dict(criterion or {}))
         self.actionness = None if actionness is None else MODELS.build(actionness)
+        parts = dict(encoder=self.encoder, decoder=self.decoder, actionness=self.actionness)
+        _check_parts(parts, preset)
         feedback = [feedback] if isinstance(feedback, dict) else list(feedback or ())
         self.feedback = nn.ModuleList(MODELS.build(config) for config in feedback)
 
@@ -115,12 +119,17 @@ class DETRHead(BaseModule):
             The outputs of all decoder layers.
 
         Raises:
-            ValueError: If there are several levels.
+            ValueError: If there are several levels, or they do not have the width of the decoder.
         """
         if len(features) != 1:
             raise ValueError(
                 f"queries look at one level, got {len(features)}; leave the pyramid out of the "
                 "projection or the neck"
+            )
+        if (found := features[0].shape[1]) != self.decoder.embed_dims:
+            raise ValueError(
+                f"the features have {found} channels and the decoder a width of "
+                f"{self.decoder.embed_dims}; set out_channels of the projection to that"
             )
         x = fill_padding(features[0], masks[0]) if self.zero_padding else features[0]
         mask = masks[0] if self.use_mask else torch.ones_like(masks[0])
@@ -212,3 +221,23 @@ class DETRHead(BaseModule):
             select_candidates(pairs, of_pairs, self.score_threshold, self.max_per_window, -1.0)
             for pairs, of_pairs in zip(segments, scores, strict=True)
         ]
+
+
+def _check_parts(parts: dict[str, nn.Module | None], preset: str) -> None:
+    """Check that the parts of a head agree, as far as they tell."""
+    decoder = parts["decoder"]
+    for name in ("num_layers", "num_queries"):
+        if (value := getattr(decoder, name)) < 1:
+            raise ValueError(f"{name} of the decoder must be at least 1, got {value}")
+    for name, part in parts.items():
+        width, theirs = getattr(part, "embed_dims", None), getattr(part, "preset", None)
+        if width not in (None, decoder.embed_dims):
+            raise ValueError(
+                f"embed_dims of encoder, decoder and actionness are one number, got {width} for "
+                f"the {name} and {decoder.embed_dims} for the decoder"
+            )
+        if theirs not in (None, preset):
+            raise ValueError(
+                f"the preset of the head is {preset!r} and that of the {name} {theirs!r}; a "
+                "detector has one preset, set in the head and in each of its parts"
+            )

@@ -122,6 +122,7 @@ class DeformableDecoder(BaseModule):
             embed_dims=embed_dims, num_heads=num_heads, num_points=num_points, preset=preset
         )
         self.embed_dims = embed_dims
+        self.preset = preset
         self.num_layers = num_layers
         self.num_queries = num_queries
         self.query_positions = nn.Parameter(torch.randn(num_queries, embed_dims))
@@ -135,10 +136,10 @@ class DeformableDecoder(BaseModule):
         self.regressors = nn.ModuleList(
             MLP(embed_dims, embed_dims, 2, num_layers=3) for _ in range(num_layers)
         )
-        for regressor in self.regressors:
+        for index, regressor in enumerate(self.regressors):
             nn.init.zeros_(regressor.layers[-1].weight)
-        with torch.no_grad():
-            self.regressors[0].layers[-1].bias[1] = -2.0
+            if index == 0:  # narrow segments, as the first layer knows centres alone
+                nn.init.constant_(regressor.layers[-1].bias[1:], -2.0)
 
     def forward(
         self,

@@ -72,6 +72,7 @@ class DeformableEncoder(BaseModule):
             embed_dims=embed_dims, num_heads=num_heads, num_points=num_points, preset=preset
         )
         self.embed_dims = embed_dims
+        self.preset = preset
         self.level_code = nn.Parameter(torch.randn(embed_dims))
         self.layers = nn.ModuleList(
             DeformableEncoderLayer(attention, feedforward_channels, dropout)

@@ -35,20 +35,19 @@ def sine_code(
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)
 
 
-def unit_positions(mask: Tensor, offset: float = 0.0, by_valid_length: bool = True) -> Tensor:
+def unit_positions(mask: Tensor, offset: float = 0.0) -> Tensor:
     """Where the steps of sequences lie, as a share of the valid length.
 
     Args:
         mask: Bool ``[B, T]``, True = valid.
         offset: Steps added to the index, which starts from 1: 0 gives the ends of the steps as in
             DETR and TadTR, -0.5 their centres.
-        by_valid_length: Divide by the number of valid steps; otherwise by T.
 
     Returns:
         float32 ``[B, T]``; padded steps have the position of the last valid one.
     """
     index = mask.cumsum(1, dtype=torch.float32)
-    length = index[:, -1:].clamp(min=1) if by_valid_length else float(mask.shape[1])
+    length = index[:, -1:].clamp(min=1)
     return (index + offset) / length
 
 

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch.testing import assert_close
 
@@ -39,3 +40,5 @@ def test_prior():
     bias = torch.zeros(3)
     init_class_prior(bias, 0.01, empty_classes=[1])
     assert_close(bias.sigmoid(), torch.tensor([0.01, 1e-6, 0.01]))
+    with pytest.raises(ValueError, match="prior is a probability between 0 and 1, got 0"):
+        init_class_prior(bias, 0)

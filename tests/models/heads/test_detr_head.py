@@ -176,3 +176,32 @@ def test_bad_arguments():
         head(max_per_window=0)
     with pytest.raises(ValueError, match="no preset is called 'paper'"):
         head(preset="paper")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(decoder=dict(num_queries=0)), "num_queries of the decoder must be at least 1, got 0"),
+        (dict(decoder=dict(num_layers=0)), "num_layers of the decoder must be at least 1, got 0"),
+        (dict(encoder=dict(embed_dims=8)), "got 8 for the encoder and 16 for the decoder"),
+        (dict(actionness=dict(embed_dims=8)), "got 8 for the actionness and 16 for the decoder"),
+        (dict(decoder=dict(preset="opentad")), "head is 'padding_free' and that of the decoder 'o"),
+        (dict(preset="official"), "head is 'official' and that of the encoder 'padding_free'"),
+    ],
+)
+def test_parts_that_do_not_fit(options, message):
+    common = dict(embed_dims=16, num_heads=2, feedforward_channels=8)
+    parts = dict(
+        encoder=dict(type="DeformableEncoder", **common),
+        decoder=dict(type="DeformableDecoder", **common),
+        actionness=dict(type="ActionnessRegressor", embed_dims=16),
+    )
+    for name in parts.keys() & options.keys():
+        parts[name].update(options[name])
+    with pytest.raises(ValueError, match=message):
+        DETRHead(K, **(options | parts))
+
+
+def test_features_of_another_width_are_told():
+    with pytest.raises(ValueError, match="have 5 channels and the decoder a width of 8; set"):
+        head()([torch.randn(2, 5, T).double()], [torch.ones(2, T, dtype=torch.bool)])

@@ -31,8 +31,6 @@ def test_positions_are_shares_of_the_valid_length():
         torch.tensor([[0.125, 0.375, 0.625, 0.875], [0.25, 0.75, 0.75, 0.75]]),
     )
     assert_close(unit_positions(mask)[:, 1], torch.tensor([0.5, 1.0]))
-    whole = unit_positions(mask, by_valid_length=False)
-    assert_close(whole[1, :2], torch.tensor([0.25, 0.5]))
     assert unit_positions(torch.zeros(1, 3, dtype=torch.bool)).isfinite().all()
 
 
