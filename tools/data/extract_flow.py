@@ -89,11 +89,13 @@ def parse_args() -> argparse.Namespace:
 
 def read_spec(args: argparse.Namespace) -> FlowSpec:
     """What the command line asks for."""
-    size = None if args.short_side is not None else tuple(args.size or FlowSpec().size)
+    usual = FlowSpec()
+    fps = usual.fps if args.fps is None else args.fps
+    size = None if args.short_side is not None else tuple(args.size or usual.size)
     return FlowSpec(
         method=args.method,
         bound=args.bound,
-        fps=None if args.frames is not None else args.fps or FlowSpec().fps,
+        fps=None if args.frames is not None else fps,
         frames=args.frames,
         size=size * 2 if size is not None and len(size) == 1 else size,
         short_side=args.short_side,

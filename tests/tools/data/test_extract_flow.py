@@ -82,6 +82,7 @@ def test_killed_in_the_middle(run, clips, tmp_path):
     [
         (["--size", "5"], "flow needs frames of at least 12 pixels, got size=(5, 5)"),
         (["--fps", "-3"], "fps must be above 0, got -3.0"),
+        (["--fps", "0"], "fps must be above 0, got 0.0"),
         (["--frames", "1"], "frames must be at least 2, got 1"),
         (["--size", "1", "2", "3"], "--size takes one number or two, got 3"),
         (["--fps", "5", "--frames", "9"], "not allowed with argument"),
