@@ -140,7 +140,9 @@ class LoadFlow(Transform):
             ValueError: If the flow was made in another way than the arguments say.
             FlowReadError: If there is none, or it is damaged or of another video.
         """
-        path = find_flow(folder, (video_id, Path(video_path or video_id).stem))
+        file = Path(video_path or video_id)
+        # The tool names flow by the whole name where two files differ in their suffix alone.
+        path = find_flow(folder, (video_id, file.stem, file.name))
         if path is None:
             raise NoFlowError(
                 f"there is no flow of video {video_id!r} in {folder}; make it with "

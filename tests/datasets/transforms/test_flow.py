@@ -147,12 +147,15 @@ def sample(videos, root):
     )
 
 
-def test_names(sample, root):
+def test_names(sample, root, tmp_path):
     """Videos are found by their id, or by the name of their file."""
     load = LoadFlow(**FLOW)
     by_id = load(dict(sample, video_path="x/other.mp4"))["frames"].numpy()
     by_file = load(dict(sample, video_id="an id"))["frames"].numpy()
     assert by_id.shape == (3, 32, 32, 2) and np.array_equal(by_id, by_file)
+    (tmp_path / "v0.mp4.npz").write_bytes((root / "v0.npz").read_bytes())  # beside a v0.avi
+    by_whole_name = load(dict(sample, flow_folder=str(tmp_path)))["frames"].numpy()
+    assert np.array_equal(by_id, by_whole_name)
 
 
 def test_flow_of_another_length(sample):
