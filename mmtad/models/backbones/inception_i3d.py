@@ -116,6 +116,7 @@ class InceptionI3D(BaseModule):
         self.out_channels = self.stage_channels
         for norm in self.batch_norms() if frozen_bn and frozen_bn_affine else ():
             norm.requires_grad_(False)
+        self.train()  # frozen batch norms are in eval mode from the start
 
     def batch_norms(self) -> list[nn.BatchNorm3d]:
         """All batch norms."""

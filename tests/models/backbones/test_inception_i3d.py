@@ -104,6 +104,10 @@ def test_frozen_batch_norms_stay_frozen(small):
     small.zero_grad()
 
 
+def test_frozen_batch_norms_are_frozen_before_anyone_calls_train():
+    assert not any(norm.training for norm in InceptionI3D(out_stages="Mixed_3b").batch_norms())
+
+
 def test_batch_norms_that_are_trained():
     model = InceptionI3D(out_stages=("Conv3d_2c_3x3",), frozen_bn=False).train()
     before = model.Conv3d_1a_7x7.bn.running_mean.clone()
