@@ -122,9 +122,9 @@ class SparseProposalHead(BaseModule):
         self.proposal_features = nn.Parameter(torch.randn(num_proposals, embed_dims))
         start = torch.tensor(initial_segment, dtype=torch.float32)
         self.proposal_segments = nn.Parameter(start.repeat(num_proposals, 1))
-        arguments = dict(stage or {}, channels=embed_dims, refinement=refinement)
         self.stages = nn.ModuleList(
-            SparseStage(num_classes, **arguments) for _ in range(num_stages)
+            SparseStage(num_classes, embed_dims, refinement=refinement, **(stage or {}))
+            for _ in range(num_stages)
         )
         for module in self.stages:
             init_class_prior(module.classifier.bias, prior_prob)

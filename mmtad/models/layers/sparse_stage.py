@@ -85,7 +85,8 @@ class SparseStage(nn.Module):
         dropout: Chance that an attention weight or an output value is dropped.
 
     Raises:
-        ValueError: If the refinement is unknown.
+        ValueError: If the refinement is unknown, or ``soi_steps``, ``sampling_ratio`` or ``eta`` is
+            not positive.
     """
 
     def __init__(
@@ -102,6 +103,11 @@ class SparseStage(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        for name, value in dict(
+            soi_steps=soi_steps, sampling_ratio=sampling_ratio, eta=eta
+        ).items():
+            if not value > 0:
+                raise ValueError(f"{name} of a stage must be positive, got {value}")
         self.soi_steps = soi_steps
         self.sampling_ratio = sampling_ratio
         self.eta = eta

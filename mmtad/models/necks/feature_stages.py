@@ -59,6 +59,7 @@ class FeatureStages(BaseModule):
         if isinstance(in_channels, int):
             if num_stages < 1:
                 raise ValueError(f"there must be at least one stage, got num_stages={num_stages}")
+            self.in_channels = in_channels
             widths = [in_channels] + [out_channels] * num_stages
             self.convs = nn.ModuleList(
                 StridedConvUnit(before, after, kernel_size, stride=2 if stage else 1)
@@ -67,6 +68,9 @@ class FeatureStages(BaseModule):
             self.stage_channels = widths[1:]
         else:
             self.stage_channels = list(in_channels)
+            self.in_channels = sum(self.stage_channels)
+            if not self.stage_channels:
+                raise ValueError("in_channels needs the channels of at least one stage, got []")
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Make the stages.
@@ -77,7 +81,15 @@ class FeatureStages(BaseModule):
 
         Returns:
             S stages ``[B, C_s, ceil(T / 2^s)]``, zero at padded steps, and their masks.
+
+        Raises:
+            ValueError: If the number of channels is another.
         """
+        if x.shape[1] != self.in_channels:
+            raise ValueError(
+                f"FeatureStages was built for {self.in_channels} channels, got features of "
+                f"{x.shape[1]}; set its in_channels"
+            )
         x = self.input_dropout(fill_padding(x, mask))
         stages, masks = [], []
         if self.convs is None:

@@ -220,6 +220,14 @@ def test_numbers_below_one_are_named(name):
         build(**{name: 0})
 
 
+def test_wrong_arguments_of_stages_are_named():
+    for name in ("eta", "soi_steps", "sampling_ratio"):
+        with pytest.raises(ValueError, match=f"{name} of a stage must be positive, got 0"):
+            build(stage={name: 0})
+    with pytest.raises(TypeError, match="multiple values for (keyword )?argument 'refinement'"):
+        build(stage=dict(refinement="sigmoid"))
+
+
 def test_wrong_initial_segments_are_named():
     for segment in ((0.5, 0.0), (0.5, 1.5), (0.5,)):
         with pytest.raises(ValueError, match="initial_segment is a centre and a width"):

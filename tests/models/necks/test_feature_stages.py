@@ -65,3 +65,11 @@ def test_stages_fit_the_pyramid():
 def test_no_stage_is_named():
     with pytest.raises(ValueError, match="at least one stage, got num_stages=0"):
         build(num_stages=0)
+    with pytest.raises(ValueError, match="channels of at least one stage, got"):
+        build([])
+
+
+@pytest.mark.parametrize("in_channels", [3, [1, 1, 1]])
+def test_other_features_are_named(in_channels):
+    with pytest.raises(ValueError, match="for 3 channels, got features of 4; set its in_channels"):
+        build(in_channels)(*sample(8, 8, channels=4))
