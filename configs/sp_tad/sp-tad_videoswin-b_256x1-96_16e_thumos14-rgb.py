@@ -5,5 +5,3 @@ _base_ = [
     "../_base_/schedules/adamw_sp-tad_16e.py",
     "../_base_/runtime_without_ema.py",
 ]
-val_evaluator = dict(post_processor=dict(nms=dict(sigma=0.5), max_per_video=5000))
-test_evaluator = val_evaluator

@@ -1,7 +1,8 @@
 # THUMOS14 from raw video in the setting of AFSD and SP-TAD: windows of 256 frames at 10 frames per
 # second (25.6 s), each a step of the grid; frames squeezed to 112 x 112, of which 96 x 96 are seen.
 # Windows begin every 30 frames in training and every 128 in testing; a training window counts an
-# action of which it shows half. (AFSD drops training windows that hold no action whole.)
+# action of which it shows half. (AFSD drops training windows that hold no action whole.) The
+# suppression is AFSD's.
 #
 # An I3D takes them scaled to [-1, 1]: data_preprocessor=dict(mean=[127.5] * 3, std=[127.5] * 3).
 _base_ = "thumos14.py"
@@ -39,3 +40,5 @@ val_dataloader = dict(
     dataset=dict(**windows, window_overlap=0.5, pipeline=test_pipeline),
 )
 test_dataloader = val_dataloader
+val_evaluator = dict(post_processor=dict(nms=dict(sigma=0.5), max_per_video=5000))
+test_evaluator = val_evaluator
