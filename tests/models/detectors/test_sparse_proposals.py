@@ -6,8 +6,9 @@ from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch.testing import assert_close
 
+from mmtad.models.heads.sparse_proposal_head import SparseOutputs
 from mmtad.registry import MODELS
-from mmtad.structures import TADDataSample, TemporalGrid, segment_iou
+from mmtad.structures import TADDataSample, TemporalGrid, segment_iou, segment_to_centerwidth
 
 CHANNELS = [2, 3, 4]
 STAGE = dict(num_heads=2, hidden_channels=16, dynamic_channels=4, soi_steps=4)
@@ -89,6 +90,33 @@ def test_frames_in_and_seconds_out():
     halved = InstanceData(segments=torch.tensor([[2.0, 6.0]]).double(), labels=torch.tensor([1]))
     expected = model.head.loss(stages, masks, [halved])
     assert_close(model(x, mask, [sample((4, 12, 1))], mode="loss"), expected)
+
+
+@pytest.mark.parametrize("valid", [(32, 32), (32, 21), (31, 31), (25, 18)])
+def test_what_the_proposals_are_taught_comes_back_in_seconds(valid, monkeypatch):
+    """Targets of a window, given as its predictions; also where pairs of frames do not fill it."""
+    length, seen = valid
+    model = build(backbone=dict(type="_TestStages"), head=head(clip_classifier=None)).eval()
+    x, mask = frames(length, seen)
+    actions = [(2.3, 9.1, 0), (2.3, 9.1, 2), (7.0, seen - 0.5, 1), (0.0, seen, 2)]
+    data, targets = sample(*actions, length=length), []
+    monkeypatch.setattr(
+        model.head.criterion, "forward", lambda classes, segments, found: targets.extend(found)
+    )
+    model.float()(x.float(), mask, [data], mode="loss")
+    (target,) = targets
+    given = SparseOutputs(
+        class_logits=[(40 * target.labels - 20)[None]],
+        segments=[segment_to_centerwidth(target.segments)[None]],
+        memory=x,
+        mask=mask,
+    )
+    monkeypatch.setattr(model.head, "forward", lambda features, masks: given)
+    (found,) = model(x.float(), mask, [data], mode="predict")
+    found = found.pred_instances[found.pred_instances.scores > 0.5]
+    rows = torch.cat([found.segments, found.labels[:, None]], dim=1).tolist()
+    expected = [[1 + start / 2, 1 + end / 2, label] for start, end, label in sorted(actions)]
+    assert_close(torch.tensor(sorted(rows)), torch.tensor(expected), rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("length", [24, 25, 27, 32, 56])
