@@ -2,12 +2,7 @@
 _base_ = [
     "../_base_/models/sp-tad_rgb.py",
     "../_base_/datasets/activitynet_768-96.py",
-    "../_base_/datasets/activitynet_sp-tad.py",
     "../_base_/schedules/adamw_sp-tad_16e.py",
     "../_base_/runtime_without_ema.py",
 ]
 model = dict(head=dict(num_classes=200, num_proposals=100, max_per_window=100 * 200))
-with_classes = _base_.train_pipeline[:-1] + [dict(type="PackTADInputs")]
-train_dataloader = dict(dataset=dict(pipeline=with_classes, min_coverage=0))
-val_evaluator = dict(post_processor=dict(_delete_=True, **_base_.post_processor))
-test_evaluator = val_evaluator

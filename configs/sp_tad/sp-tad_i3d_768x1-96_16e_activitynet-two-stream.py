@@ -2,11 +2,6 @@
 _base_ = [
     "../_base_/models/sp-tad_activitynet.py",
     "../_base_/datasets/activitynet_768-96_two-stream.py",
-    "../_base_/datasets/activitynet_sp-tad.py",
     "../_base_/schedules/adamw_sp-tad_16e.py",
     "../_base_/runtime_without_ema.py",
 ]
-with_classes = _base_.train_pipeline[:-1] + [dict(type="PackTADInputs")]
-train_dataloader = dict(dataset=dict(pipeline=with_classes, min_coverage=0))
-val_evaluator = dict(post_processor=dict(_delete_=True, **_base_.post_processor))
-test_evaluator = val_evaluator

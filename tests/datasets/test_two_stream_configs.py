@@ -42,8 +42,7 @@ def test_samples(name, part, database, videos):
     sample = found["data_samples"]
     step = 0.1 if "thumos14" in name else sample.duration / 768
     assert sample.grid.step == pytest.approx(step)
-    agnostic = "activitynet" in name and part == "train"
-    assert set(sample.gt_instances.labels.tolist()) <= ({0} if agnostic else {0, 1})
+    assert set(sample.gt_instances.labels.tolist()) <= {0, 1}
 
 
 def test_windows_are_those_of_afsd():
