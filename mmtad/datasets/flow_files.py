@@ -20,6 +20,8 @@ from .transforms.loading import VideoReadError
 
 INFO_FILE = "flow.json"
 CHUNK = 64  # fields in an array of a npz: a window needs only some of them
+# The tool looks at descriptions alone to tell what is there already, hence --force.
+_REMEDY = "make it again with tools/data/extract_flow.py --force"
 # What reading a damaged npz, or a file that is none, may end in.
 _DAMAGE = (
     OSError,
@@ -87,14 +89,11 @@ class FlowInfo:
                 raise ValueError(f"{info.video_fps} frames per second")
             expected = max(1, len(info.spec.sampled(info.video_frames, info.video_fps)) - 1)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise FlowReadError(
-                f"{path} does not describe flow ({error}); make it again with "
-                "tools/data/extract_flow.py --force"
-            ) from error
+            raise FlowReadError(f"{path} does not describe flow ({error}); {_REMEDY}") from error
         if info.count != expected:
             raise FlowReadError(
                 f"{path} tells of {info.count} flow fields of a video of {info.video_frames} "
-                f"frames, which would give {expected}; make it again"
+                f"frames, which would give {expected}; {_REMEDY}"
             )
         return info
 
@@ -154,7 +153,7 @@ class FlowFile:
         if fields.shape[1:] != (self.height, self.width, 2) or fields.dtype != np.uint8:
             raise FlowReadError(
                 f"the flow in {self.path} is {fields.dtype} {fields.shape[1:]}, where its "
-                f"description says uint8 {(self.height, self.width, 2)}; make it again"
+                f"description says uint8 {(self.height, self.width, 2)}; {_REMEDY}"
             )
         return fields
 
@@ -168,13 +167,11 @@ class FlowFile:
             stem = self.path / f"flow_{axis}_{number:05d}"
             file = next((f for f in map(stem.with_suffix, (".jpg", ".png")) if f.is_file()), None)
             if file is None:
-                raise FlowReadError(
-                    f"the flow field {stem}.jpg (or .png) is missing; make it again"
-                )
+                raise FlowReadError(f"the flow field {stem}.jpg (or .png) is missing; {_REMEDY}")
             picture = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
             if picture is None or picture.shape != (self.height, self.width):
                 raise FlowReadError(
-                    f"{file} is no picture of {self.height} x {self.width} pixels; make it again"
+                    f"{file} is no picture of {self.height} x {self.width} pixels; {_REMEDY}"
                 )
             pair.append(picture)
         return np.stack(pair, axis=-1)
@@ -185,8 +182,7 @@ class FlowFile:
             yield
         except _DAMAGE as error:
             raise FlowReadError(
-                f"the flow file {self.path} is damaged or holds no flow ({error}); make it again "
-                "with tools/data/extract_flow.py --force"
+                f"the flow file {self.path} is damaged or holds no flow ({error}); {_REMEDY}"
             ) from error
 
 

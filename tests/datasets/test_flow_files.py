@@ -100,7 +100,7 @@ def test_damaged_pictures_are_named(fields, info, tmp_path):
     with pytest.raises(FlowReadError, match="flow_y_00003.jpg is no picture of 16 x 20"):
         flow.read(np.array([3]))
     (path / "flow_x_00005.jpg").unlink()
-    with pytest.raises(FlowReadError, match="flow_x_00005.jpg .or .png. is missing"):
+    with pytest.raises(FlowReadError, match="flow_x_00005.jpg .or .png. is missing; .*--force"):
         flow.read(np.array([5]))
     assert flow.read(np.array([0, 149])).shape == (2, *SIZE, 2)
     (path / INFO_FILE).unlink()
