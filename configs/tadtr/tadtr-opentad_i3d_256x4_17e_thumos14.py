@@ -8,13 +8,7 @@ _base_ = [
 ]
 model = dict(
     projection=dict(isolate_padding=False),
-    head=dict(
-        encoder=dict(num_layers=4, preset="opentad"),
-        decoder=dict(preset="opentad"),
-        actionness=dict(preset="opentad"),
-        merge_labels=False,
-        preset="opentad",
-    ),
+    head=dict(encoder=dict(num_layers=4), merge_labels=False, preset="opentad"),
 )
 train_dataloader = dict(batch_size=8, dataset=dict(window_size=256))
 val_dataloader = dict(batch_size=8, dataset=dict(window_size=256, window_overlap=0.75))

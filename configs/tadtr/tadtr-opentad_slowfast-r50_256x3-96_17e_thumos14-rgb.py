@@ -10,13 +10,7 @@ _base_ = [
 model = dict(
     backbone=dict(_base_.encoder, frozen=False, adapter=None),
     projection=dict(in_channels=2304, isolate_padding=False),
-    head=dict(
-        encoder=dict(num_layers=4, preset="opentad"),
-        decoder=dict(preset="opentad"),
-        actionness=dict(preset="opentad"),
-        merge_labels=False,
-        preset="opentad",
-    ),
+    head=dict(encoder=dict(num_layers=4), merge_labels=False, preset="opentad"),
 )
 train_cfg = dict(max_epochs=17)
 # What decides where attention looks learns at a tenth of the rate.

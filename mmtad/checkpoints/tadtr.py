@@ -111,8 +111,7 @@ def _without_copies(state_dict: Mapping[str, Tensor], copies: str, kept: str) ->
 def from_tadtr(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the weights of the authors' repository to those of ``TADDetector``.
 
-    Use them with ``preset="official"`` in the head and its parts and ``isolate_padding=False`` in
-    the projection.
+    Use them with ``preset="official"`` in the head and ``isolate_padding=False`` in the projection.
 
     Args:
         state_dict: ``model`` of its checkpoint.
@@ -136,8 +135,7 @@ def from_tadtr(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def from_opentad_tadtr(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the weights of OpenTAD's TadTR to those of ``TADDetector``.
 
-    Use them with ``preset="opentad"`` in the head and its parts and ``isolate_padding=False`` in
-    the projection.
+    Use them with ``preset="opentad"`` in the head and ``isolate_padding=False`` in the projection.
 
     Args:
         state_dict: ``state_dict_ema`` (or ``state_dict``) of its checkpoint.

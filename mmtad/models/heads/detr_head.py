@@ -1,5 +1,6 @@
 """The head of DETR-style detectors: encoder, decoder of queries, classifiers and set loss."""
 
+import inspect
 from collections.abc import Sequence
 
 import torch
@@ -47,8 +48,8 @@ class DETRHead(BaseModule):
         merge_labels: See :func:`~mmtad.models.losses.make_targets`.
         max_per_window: Most predictions of a window, the best pairs of query and class.
         score_threshold: Predictions must score above this.
-        preset: See :func:`~mmtad.models.layers.resolve_query_preset`; parts with a preset have the
-            same.
+        preset: See :func:`~mmtad.models.layers.resolve_query_preset`; encoder, decoder and
+            actionness take over that of the head.
         init_cfg: MMEngine initialisation config.
 
     Raises:
@@ -83,8 +84,8 @@ class DETRHead(BaseModule):
         self.merge_labels = merge_labels
         self.max_per_window = max_per_window
         self.score_threshold = score_threshold
-        self.encoder = None if encoder is None else MODELS.build(encoder)
-        self.decoder = MODELS.build(decoder)
+        self.encoder = _build_part(encoder, preset)
+        self.decoder = _build_part(decoder, preset)
         width, depth = self.decoder.embed_dims, self.decoder.num_layers
         offset = dict(offset=behaviour.position_offset)
         self.position = SinePosition(width, **(offset | dict(position or {})))
@@ -94,7 +95,7 @@ class DETRHead(BaseModule):
         for classifier in self.classifiers:
             init_class_prior(classifier.bias, prior_prob)
         self.criterion = MODELS.build(dict(type="mmtad.SetCriterion") | dict(criterion or {}))
-        self.actionness = None if actionness is None else MODELS.build(actionness)
+        self.actionness = _build_part(actionness, preset)
         parts = dict(encoder=self.encoder, decoder=self.decoder, actionness=self.actionness)
         _check_parts(parts, preset)
         feedback = [feedback] if isinstance(feedback, dict) else list(feedback or ())
@@ -223,6 +224,17 @@ class DETRHead(BaseModule):
         ]
 
 
+def _build_part(config: dict | None, preset: str) -> nn.Module | None:
+    """Build a part, with the preset of the head if it has one and names none."""
+    if config is None:
+        return None
+    kind = config.get("type")
+    kind = MODELS.get(kind) if isinstance(kind, str) else kind
+    if kind is not None and "preset" in inspect.signature(kind).parameters:
+        config = dict(preset=preset) | dict(config)
+    return MODELS.build(config)
+
+
 def _check_parts(parts: dict[str, nn.Module | None], preset: str) -> None:
     """Check that the parts of a head agree, as far as they tell."""
     decoder = parts["decoder"]
@@ -238,6 +250,6 @@ def _check_parts(parts: dict[str, nn.Module | None], preset: str) -> None:
             )
         if theirs not in (None, preset):
             raise ValueError(
-                f"the preset of the head is {preset!r} and that of the {name} {theirs!r}; a "
-                "detector has one preset, set in the head and in each of its parts"
+                f"the preset of the head is {preset!r} and that of the {name} {theirs!r}; leave it "
+                "out in the parts, which take over that of the head"
             )

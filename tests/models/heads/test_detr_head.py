@@ -186,7 +186,10 @@ def test_bad_arguments():
         (dict(encoder=dict(embed_dims=8)), "got 8 for the encoder and 16 for the decoder"),
         (dict(actionness=dict(embed_dims=8)), "got 8 for the actionness and 16 for the decoder"),
         (dict(decoder=dict(preset="opentad")), "head is 'padding_free' and that of the decoder 'o"),
-        (dict(preset="official"), "head is 'official' and that of the encoder 'padding_free'"),
+        (
+            dict(actionness=dict(preset="official")),
+            "of the actionness 'official'; leave it out",
+        ),
     ],
 )
 def test_parts_that_do_not_fit(options, message):
@@ -200,6 +203,19 @@ def test_parts_that_do_not_fit(options, message):
         parts[name].update(options[name])
     with pytest.raises(ValueError, match=message):
         DETRHead(K, **(options | parts))
+
+
+def test_parts_take_over_the_preset():
+    common = dict(embed_dims=16, num_heads=2, feedforward_channels=8)
+    made = DETRHead(
+        K,
+        encoder=dict(type="DeformableEncoder", **common),
+        decoder=dict(type="mmtad.DeformableDecoder", **common),
+        actionness=dict(type="ActionnessRegressor", embed_dims=16),
+        preset="opentad",
+    )
+    assert {made.encoder.preset, made.decoder.preset, made.actionness.preset} == {"opentad"}
+    assert made.encoder.layers[0].attention.halve and made.decoder.layers[0].cross_attention.halve
 
 
 def test_features_of_another_width_are_told():
