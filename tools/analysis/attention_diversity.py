@@ -5,8 +5,8 @@ docs/attention.md. Windows are those of the config's test; several models are co
 windows of its own config.
 
 The table shows d(A) and in brackets d(A) / ||A||, which does not grow just because a map looks at
-few places. Also writes diversity.json (numbers), diversity.png (d(A) by layer, a line per model) and,
-with the maps of the first window, a row per model, maps_encoder.png, maps_decoder.png and
+few places. Also writes diversity.json (numbers), diversity.png (d(A) by layer, a line per model)
+and, with the maps of the first window, a row per model, maps_encoder.png, maps_decoder.png and
 maps_cross.png.
 """
 
