@@ -31,22 +31,27 @@ TADTR = {
 }
 
 
-def sp_tad(stages: int = 4, sources: str = "all") -> dict:
-    """Overrides for SP-TAD over stages of convolutions at 1, 1/2 and 1/4 of the steps.
+def sp_tad(stages: int = 4, sources: str = "all", rates: int = 3) -> dict:
+    """Overrides for SP-TAD over stages of convolutions at 1, 1/2, 1/4, .. of the steps.
 
     Args:
         stages: Refinement stages.
         sources: What the pyramid is made from, see ``StagePyramid``.
+        rates: Stages of convolutions.
     """
     return {
         "model.projection": dict(
-            _delete_=True, type="FeatureStages", in_channels=32, out_channels=WIDTH, num_stages=3
+            _delete_=True,
+            type="FeatureStages",
+            in_channels=32,
+            out_channels=WIDTH,
+            num_stages=rates,
         ),
         "model.head": dict(
             _delete_=True,
             type="SparseProposalHead",
             num_classes=CLASSES,
-            pyramid=dict(in_channels=[WIDTH] * 3, sources=sources),
+            pyramid=dict(in_channels=[WIDTH] * rates, sources=sources),
             num_proposals=20,
             num_stages=stages,
             embed_dims=WIDTH,
@@ -117,6 +122,10 @@ QUERY_GROUPS = {
             "sp-tad": Variant("SP-TAD, four refinement stages", sp_tad()),
             "sp-tad-last": Variant("pyramid on the last stage only", sp_tad(sources="last")),
             "sp-tad-1": Variant("one refinement stage", sp_tad(stages=1)),
+            "sp-tad-8": Variant("SP-TAD, a fourth backbone stage of 1/8", sp_tad(rates=4)),
+            "sp-tad-8-last": Variant(
+                "the same, pyramid on that stage only", sp_tad(sources="last", rates=4)
+            ),
             "actionformer": Variant("ActionFormer, for comparison", ACTIONFORMER),
         },
         claims=[
@@ -128,6 +137,8 @@ QUERY_GROUPS = {
             Claim("self-detr", "dab-detr", "Self-DETR beats DAB-DETR"),
             Claim("sp-tad", "sp-tad-last", "intermediate stages help at 0.7", "mAP@0.70"),
             Claim("sp-tad", "sp-tad-last", "intermediate stages help"),
+            Claim("sp-tad-8", "sp-tad-8-last", "the same, to 1/8, at 0.7", "mAP@0.70"),
+            Claim("sp-tad-8", "sp-tad-8-last", "the same, to 1/8"),
             Claim("sp-tad", "sp-tad-1", "four refinement stages beat one"),
             Claim("tadtr", "dab-detr", "TadTR beats dense DAB-DETR"),
             Claim("tadtr", "deformable", "actionness helps"),
