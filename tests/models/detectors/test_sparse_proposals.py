@@ -227,8 +227,8 @@ def test_a_tiny_sample_is_learnt():
         ):
             window[label, start:end] += 3
     optimizer = torch.optim.AdamW(model.parameters(), lr=6e-3, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 6e-3, total_steps=200)
-    for _ in range(200):
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 6e-3, total_steps=400)
+    for _ in range(400):
         losses = model(x, mask, truth, mode="loss")
         total, _ = model.parse_losses(losses)
         optimizer.zero_grad()
